@@ -1,0 +1,91 @@
+import { awscdk, javascript, JsonPatch } from 'projen';
+
+// Owner, repository and Maven group are not known yet: this is their only place.
+const OWNER = 'OWNER-PLACEHOLDER';
+const REPOSITORY_URL = `https://github.com/${OWNER}/cdk-eks-image-prefetcher.git`;
+const MAVEN_GROUP_ID = 'io.github.ownerplaceholder';
+
+const project = new awscdk.AwsCdkConstructLibrary({
+  name: 'cdk-eks-image-prefetcher',
+  description: 'Puts container images on EKS nodes before pods need them, with nothing to run in the cluster.',
+  author: OWNER,
+  authorAddress: `${OWNER}@users.noreply.github.com`,
+  repositoryUrl: REPOSITORY_URL,
+  license: 'Apache-2.0',
+  stability: 'experimental',
+  keywords: ['aws', 'cdk', 'awscdk', 'aws-cdk', 'eks', 'kubernetes', 'ecr', 'ssm', 'eventbridge', 'karpenter', 'container-image', 'prefetch', 'cold-start'],
+  defaultReleaseBranch: 'main',
+  packageManager: javascript.NodePackageManager.NPM,
+  minNodeVersion: '20.0.0',
+  workflowNodeVersion: '24',
+  projenrcTs: true,
+  jsiiVersion: '~6.0.0',
+  typescriptVersion: '~6.0.0',
+  cdkVersion: '2.240.0',
+  peerDependencyOptions: { pinnedDevDependency: false },
+  disableTsconfig: true,
+  tsconfigDevFile: 'tsconfig.dev.json',
+  // Examples and tests import this library by its own name, as its users do.
+  tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts'] },
+  sampleCode: false,
+  eslintOptions: { dirs: ['src'], devdirs: ['test', 'testbed', 'examples', 'bench', '.projenrc.ts'], prettier: false },
+  jestOptions: {
+    jestConfig: {
+      testMatch: ['<rootDir>/@(test|testbed)/**/*.test.ts'],
+      moduleNameMapper: { '^cdk-eks-image-prefetcher$': '<rootDir>/src' },
+      testPathIgnorePatterns: ['/node_modules/'],
+      collectCoverage: false,
+    },
+    configFilePath: 'jest.config.json',
+  },
+  gitignore: ['__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
+  npmignore: ['/testbed/', '/bench/', '/examples/', '/docs/', '/rosetta/', '/.ci/', '/jest.config.json', '__pycache__/'],
+  devDeps: ['aws-cdk-lib', 'constructs', 'tsx', 'yaml', 'fast-check', 'cdk-nag', '@aws-cdk/aws-eks-v2-alpha@2.240.0-alpha.0'],
+  publishToPypi: { distName: 'cdk-eks-image-prefetcher', module: 'cdk_eks_image_prefetcher' },
+  publishToMaven: {
+    javaPackage: `${MAVEN_GROUP_ID}.eksimageprefetcher`,
+    mavenGroupId: MAVEN_GROUP_ID,
+    mavenArtifactId: 'cdk-eks-image-prefetcher',
+    mavenServerId: 'central-ossrh',
+  },
+});
+
+// `projen build` runs the fast tests; `npm test` runs everything, on the real engines too.
+const UNIT_TESTS = '^(?!.*/test/(engines|nodes)/).*$';
+project.testTask.reset(`jest --testPathPatterns '${UNIT_TESTS}'`, { receiveArgs: true });
+project.testTask.spawn(project.tasks.tryFind('eslint')!);
+
+const setUp = project.addTask('testbed:set-up', {
+  description: 'Installs the engines of the testbed: containerd, a registry, moto, event-ruler, …',
+  exec: 'bash testbed/setup.sh',
+});
+const testNodeProgram = project.addTask('test:node-program', {
+  description: 'Checks and tests the node program as Python',
+  exec: 'bash test/node-program/run.sh',
+});
+const testEngines = project.addTask('test:engines', {
+  description: 'Holds the synthesised templates against event-ruler, cfn-lint and cdk-nag',
+  exec: 'jest --runInBand --testPathPatterns /test/engines/',
+  env: { JEST_JUNIT_OUTPUT_NAME: 'junit-engines.xml' },
+  receiveArgs: true,
+});
+const testNodes = project.addTask('test:nodes', {
+  description: 'From app.synth() to real pods on real containerd',
+  exec: 'jest --runInBand --testPathPatterns /test/nodes/',
+  env: { JEST_JUNIT_OUTPUT_NAME: 'junit-nodes.xml' },
+  receiveArgs: true,
+});
+const testAll = project.addTask('test:all', { description: 'Every test' });
+for (const task of [setUp, project.testTask, testNodeProgram, testEngines, testNodes]) testAll.spawn(task);
+project.package.setScript('test', 'projen test:all');
+
+// Not a task: with --json, its output must be the object alone.
+project.package.setScript('demo', 'bash testbed/setup.sh 1>&2 && tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
+
+// The README's examples are compiled, and translated for the other languages.
+project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile .jsii');
+
+// The default of the publishing tool is the same, and no workflow needs a registry's host name.
+project.github!.tryFindWorkflow('release')!.file!.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
+
+project.synth();
