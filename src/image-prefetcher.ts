@@ -1,0 +1,81 @@
+import { Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { CommandDocument } from './command-document';
+import { ImagePrefetcherProps } from './image-prefetcher-props';
+import { ImageSelection } from './image-selection';
+import { NodePermissions } from './node-permissions';
+import { NodeSelection } from './node-selection';
+import { toNodeTargets } from './node-targets';
+import { Push } from './push';
+import { Reconcile } from './reconcile';
+import { validateProps } from './validate-props';
+import { renderWantedImages } from './wanted-images';
+
+/**
+ * Keeps container images on EKS nodes before pods need them, with nothing to run in the cluster.
+ *
+ * An image pushed to ECR goes to every selected node at once (EventBridge, SSM Automation, Run Command); a State Manager
+ * association brings new nodes and nodes that drifted to the wanted list. Nodes pull as their own kubelet does.
+ *
+ * @throws an error at synth for anything that cannot work; the messages say what to change
+ */
+export class ImagePrefetcher extends Construct {
+  /** Where push runs write one JSON line per image and node. */
+  public readonly logGroup: logs.ILogGroup;
+
+  /** Name of the SSM Command document with the node program. */
+  public readonly documentName: string;
+
+  constructor(scope: Construct, id: string, props: ImagePrefetcherProps) {
+    super(scope, id);
+    validateProps(this, props);
+
+    // Which images, on which nodes.
+    const images = selectedImages(props).map(image => image.bind(this));
+    const selections = selectedNodes(props).map(nodes => nodes.bind(this, props.cluster));
+    const targets = toNodeTargets(selections.flatMap(selection => selection.tagSets));
+
+    // The node program, and what it is told.
+    const document = new CommandDocument(this, 'Document', {
+      Owner: Names.uniqueResourceName(this, { maxLength: 64, separator: '-' }),
+      Images: renderWantedImages(images),
+      ParallelPulls: String(props.parallelPulls ?? 2),
+      PinImages: String(props.pinImages ?? true),
+      MaxDiskUsage: String(props.maxDiskUsage ?? 75),
+      TimeoutSeconds: String((props.timeout ?? Duration.hours(1)).toSeconds()),
+      Pushed: '',
+    });
+    this.documentName = document.documentName;
+
+    // Where it reports, and what the nodes may do.
+    this.logGroup = new logs.LogGroup(this, 'LogGroup', {
+      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    new NodePermissions(this, 'Nodes', {
+      images,
+      nodes: selections.flatMap(selection => selection.nodes),
+      nodeRoles: props.nodeRoles ?? [],
+      logGroup: this.logGroup,
+    });
+
+    // When it runs.
+    const rollOut = { document, targets, maxConcurrency: props.maxConcurrency ?? '50%', maxErrors: props.maxErrors ?? '100%' };
+    if (props.onPush ?? true) {
+      new Push(this, 'Push', { ...rollOut, images, logGroupName: this.logGroup.logGroupName, eventBus: props.eventBus });
+    }
+    if (props.onJoin ?? true) {
+      new Reconcile(this, 'Reconcile', { ...rollOut, every: props.reconcileEvery ?? Duration.minutes(30) });
+    }
+  }
+}
+
+function selectedImages(props: ImagePrefetcherProps): ImageSelection[] {
+  const tags = props.imageTags && { include: props.imageTags };
+  return [...props.images ?? [], ...(props.repositories ?? []).map(repository => ImageSelection.repository(repository, { tags }))];
+}
+
+function selectedNodes(props: ImagePrefetcherProps): NodeSelection[] {
+  return [...props.nodes ?? [], ...(props.nodegroups?.length ? [NodeSelection.nodegroups(props.nodegroups)] : [])];
+}

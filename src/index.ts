@@ -1,0 +1,5 @@
+export * from './image-prefetcher';
+export * from './image-prefetcher-props';
+export * from './image-selection';
+export * from './node-selection';
+export * from './tag-filter';

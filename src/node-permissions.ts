@@ -1,0 +1,85 @@
+import { Annotations } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { chunkByLength } from './estimated-length';
+import { ImageSelectionConfig } from './image-selection';
+import { SelectedNodes } from './node-selection';
+
+const SSM_CORE = 'AmazonSSMManagedInstanceCore';
+const PULL_AND_LIST = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:DescribeImages'];
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html */
+const IMPORT_UPSTREAM = ['ecr:BatchImportUpstreamImage', 'ecr:CreateRepository'];
+
+/** A managed policy holds 6,144 characters; what is not a repository ARN takes some of them. */
+const CHARACTERS_OF_ARNS = 5_000;
+
+export interface NodePermissionsProps {
+  readonly images: ImageSelectionConfig[];
+  readonly nodes: SelectedNodes[];
+  readonly nodeRoles: iam.IRole[];
+  readonly logGroup: ILogGroup;
+}
+
+/**
+ * What the nodes' roles need: to be reached by Systems Manager, to list and pull the selected repositories, to write
+ * the output of a command. The policies belong to this construct, so a role of another stack gains no dependency on it.
+ */
+export class NodePermissions extends Construct {
+  constructor(scope: Construct, id: string, props: NodePermissionsProps) {
+    super(scope, id);
+
+    const roles = [...new Set([...props.nodeRoles, ...props.nodes.flatMap(nodes => nodes.role ?? [])])];
+    const statements = [...pullStatements(props.images), ...baseStatements(props.logGroup)];
+
+    for (const role of roles) {
+      role.addManagedPolicy(iam.ManagedPolicy.fromAwsManagedPolicyName(SSM_CORE));
+    }
+    if (roles.length > 0) {
+      for (const [index, chunk] of splitOverPolicies(statements).entries()) {
+        new iam.ManagedPolicy(this, `Policy${index === 0 ? '' : index + 1}`, {
+          description: 'Lets EKS nodes list and pull the prefetched images and write the log of doing so',
+          statements: chunk,
+          roles,
+        });
+      }
+    }
+
+    const unseen = props.nodeRoles.length > 0 ? [] : props.nodes.filter(nodes => !nodes.role);
+    if (unseen.length > 0) {
+      const actions = [...new Set(statements.flatMap(statement => statement.actions))];
+      Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:nodeRoleNotVisible',
+        `the IAM role of ${unseen.map(nodes => nodes.description).join('; ')} cannot be seen from here: give it as nodeRoles, or attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions.join(', ')} (on the selected repositories and the log group)`);
+    }
+  }
+}
+
+function pullStatements(images: ImageSelectionConfig[]): iam.PolicyStatement[] {
+  const arnsOf = (selected: ImageSelectionConfig[]) => [...new Set(selected.flatMap(image => image.ecr?.repositoryArn ?? []))];
+  const statements: iam.PolicyStatement[] = [];
+  for (const resources of chunkByLength(arnsOf(images), arn => arn, CHARACTERS_OF_ARNS)) {
+    statements.push(new iam.PolicyStatement({ actions: PULL_AND_LIST, resources }));
+  }
+  for (const resources of chunkByLength(arnsOf(images.filter(image => image.pullThroughCache)), arn => arn, CHARACTERS_OF_ARNS)) {
+    statements.push(new iam.PolicyStatement({ actions: IMPORT_UPSTREAM, resources }));
+  }
+  return statements;
+}
+
+function baseStatements(logGroup: ILogGroup): iam.PolicyStatement[] {
+  return [
+    // A token is for a whole registry: this action takes no resource.
+    new iam.PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
+    new iam.PolicyStatement({
+      actions: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
+      resources: [logGroup.logGroupArn, `${logGroup.logGroupArn.replace(/:\*$/, '')}:log-stream:*`],
+    }),
+    // The SSM agent looks the log group up before it writes; the action takes no narrower resource.
+    new iam.PolicyStatement({ actions: ['logs:DescribeLogGroups'], resources: ['*'] }),
+  ];
+}
+
+/** Statements full of ARNs get a policy each; the small ones share the first. */
+function splitOverPolicies(statements: iam.PolicyStatement[]): iam.PolicyStatement[][] {
+  return chunkByLength(statements, statement => statement.resources.join('","'), CHARACTERS_OF_ARNS + 600);
+}

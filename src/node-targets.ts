@@ -1,0 +1,36 @@
+/** Instances that carry each key with one of its values: what one command or one association is sent to. */
+export type NodeTarget = { readonly key: string; readonly values: string[] }[];
+
+/** A target takes at most 50 values for a key. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Target.html */
+const MOST_VALUES = 50;
+
+/**
+ * Tag sets as targets within Systems Manager's limits: sets that differ only in the values of their last key become
+ * one, and a key with many values becomes several targets.
+ */
+export function toNodeTargets(tagSets: { [tagKey: string]: string[] }[]): NodeTarget[] {
+  const merged = new Map<string, NodeTarget>();
+  for (const tagSet of tagSets) {
+    const target = Object.entries(tagSet).map(([key, values]) => ({ key, values: [...new Set(values)] }));
+    const last = target[target.length - 1];
+    const identity = JSON.stringify([target.slice(0, -1), last.key]);
+    const known = merged.get(identity);
+    if (known) {
+      const values = known[known.length - 1].values;
+      values.push(...last.values.filter(value => !values.includes(value)));
+    } else {
+      merged.set(identity, target);
+    }
+  }
+  return [...merged.values()].flatMap(target => {
+    const others = target.slice(0, -1);
+    const { key, values } = target[target.length - 1];
+    const chunks = Array.from({ length: Math.ceil(values.length / MOST_VALUES) }, (_, i) => values.slice(i * MOST_VALUES, (i + 1) * MOST_VALUES));
+    return chunks.map(chunk => [...others, { key, values: chunk }]);
+  });
+}
+
+/** The targets as CloudFormation and the SendCommand API take them. */
+export function renderTargets(target: NodeTarget): { key: string; values: string[] }[] {
+  return target.map(({ key, values }) => ({ key: `tag:${key}`, values }));
+}

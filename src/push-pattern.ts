@@ -1,0 +1,31 @@
+import { EventPattern } from 'aws-cdk-lib/aws-events';
+import { TagFilter } from './tag-filter';
+import { renderForEvents } from './tag-patterns';
+
+const IMAGE_MEDIA_TYPES = ['application/vnd.docker.container.image.v1+json', 'application/vnd.oci.image.config.v1+json'];
+
+/**
+ * Events that say that an image with a wanted tag arrived in one of the repositories: by a push, by replication from
+ * another region or account, or by a pull-through cache. A pattern on a field also demands that the field is there, so
+ * untagged children of a multi-architecture image match nothing.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+ */
+export function pushPattern(account: string, region: string, repositoryNames: string[], tags: TagFilter): EventPattern {
+  return {
+    source: ['aws.ecr'],
+    account: [account],
+    region: [region],
+    detailType: ['ECR Image Action', 'ECR Replication Action', 'ECR Pull Through Cache Action'],
+    detail: {
+      'repository-name': repositoryNames,
+      'image-tag': renderForEvents(tags),
+      // Newer events name what was pushed: no charts, SBOMs or other artifacts.
+      'artifact-media-type': [{ exists: false }, '', ...IMAGE_MEDIA_TYPES],
+      '$or': [
+        { 'action-type': ['PUSH', 'REPLICATE'], 'result': ['SUCCESS'] },
+        { 'sync-status': ['SUCCESS'] },
+      ],
+    },
+  };
+}

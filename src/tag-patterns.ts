@@ -1,0 +1,89 @@
+import { Token } from 'aws-cdk-lib';
+import { TagFilter } from './tag-filter';
+
+/** Tags of cosign signatures, attestations and of referrers start with this. */
+const REFERRER_PREFIX = 'sha256-';
+
+const PATTERN_CHARACTERS = /^[A-Za-z0-9._*-]+$/;
+
+export function validateTagFilter(filter: TagFilter): void {
+  for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {
+    if (Token.isUnresolved(pattern)) {
+      throw new Error('a tag pattern must be known at synth, got a token: select a tag known only at deployment by ImageSelection.tag()');
+    }
+    if (!PATTERN_CHARACTERS.test(pattern) || pattern.replace(/\*/g, '').length > 128 || /^[.-]/.test(pattern)) {
+      throw new Error(`a tag pattern must be tag characters (A-Z, a-z, 0-9, . _ -, not starting with . or -) and *, at most 128 without the *, got '${pattern}'`);
+    }
+    if (pattern.includes('**')) {
+      throw new Error(`a tag pattern takes one * at a time, got '${pattern}': write it with a single *`);
+    }
+  }
+  if (filter.include?.length === 0) {
+    throw new Error('a tag filter with an empty include list matches nothing: leave include out to want every tag');
+  }
+  const excluded = [...filter.exclude ?? [], `${REFERRER_PREFIX}*`];
+  const includes = filter.include ?? ['*'];
+  if (includes.every(include => excluded.some(exclude => covers(exclude, include)))) {
+    throw new Error(`a tag filter must leave some tag, got include ${JSON.stringify(includes)}, of which exclude ${JSON.stringify(filter.exclude ?? [])} and the built-in ${REFERRER_PREFIX}* leave nothing`);
+  }
+}
+
+/** Whether every tag that `inner` matches is matched by `outer`. */
+function covers(outer: string, inner: string): boolean {
+  const regExp = outer.split('*').map(part => part.replace(/[.]/g, '\\.')).join('.*');
+  // A * of inner is a plain character here: only a * of outer can stand for it.
+  return new RegExp(`^${regExp}$`).test(inner);
+}
+
+/** The filter in the words of the node program: `&include=v*&exclude=*-rc`. */
+export function renderForNode(filter: TagFilter): string {
+  return [
+    ...(filter.include ?? []).map(pattern => `&include=${pattern}`),
+    ...(filter.exclude ?? []).map(pattern => `&exclude=${pattern}`),
+  ].join('');
+}
+
+/**
+ * The filter as an EventBridge pattern on `detail.image-tag`.
+ *
+ * EventBridge cannot demand two things of one field. Where the filter has includes and excludes, the rule lets through
+ * what is included; the node program, which holds the whole filter, has the last word.
+ *
+ * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+ */
+export function renderForEvents(filter: TagFilter): unknown[] {
+  if (filter.include && !filter.include.includes('*')) return filter.include.map(matcher);
+  return [anythingBut(filter.exclude ?? [])];
+}
+
+/** Whether the pattern needs EventBridge's wildcard operator, of which a bus allows 30 rules. */
+export function usesWildcard(filter: TagFilter): boolean {
+  return JSON.stringify(renderForEvents(filter)).includes('"wildcard"');
+}
+
+type Kind = 'exact' | 'prefix' | 'suffix' | 'wildcard';
+
+function kindOf(pattern: string): Kind {
+  const stars = pattern.split('*').length - 1;
+  if (stars === 0) return 'exact';
+  if (stars === 1 && pattern.endsWith('*')) return 'prefix';
+  if (stars === 1 && pattern.startsWith('*')) return 'suffix';
+  return 'wildcard';
+}
+
+function matcher(pattern: string): unknown {
+  const kind = kindOf(pattern);
+  if (kind === 'exact') return pattern;
+  return { [kind]: kind === 'wildcard' ? pattern : pattern.replace('*', '') };
+}
+
+function anythingBut(excludes: string[]): unknown {
+  const kinds = new Set(excludes.map(kindOf));
+  // Referrer tags are worth leaving out here only where it takes no wildcard; the node program drops them anyway.
+  if (kinds.size === 0 || (kinds.size === 1 && kinds.has('prefix'))) {
+    return { 'anything-but': { prefix: [...excludes.map(prefix => prefix.replace('*', '')), REFERRER_PREFIX] } };
+  }
+  if (kinds.size > 1 || kinds.has('wildcard')) return { 'anything-but': { wildcard: excludes } };
+  if (kinds.has('suffix')) return { 'anything-but': { suffix: excludes.map(suffix => suffix.replace('*', '')) } };
+  return { 'anything-but': excludes };
+}

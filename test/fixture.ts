@@ -1,0 +1,52 @@
+import { App, AppProps, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import { ImagePrefetcher, ImagePrefetcherProps } from '../src';
+
+export const ACCOUNT = '123456789012';
+export const REGION = 'us-east-1';
+
+export function newStack(id = 'Stack', props: AppProps = {}): Stack {
+  return new Stack(new App({ ...props, analyticsReporting: false }), id, { env: { account: ACCOUNT, region: REGION } });
+}
+
+/** A cluster whose nodes are managed node groups (the default of aws-eks-v2 is Auto Mode). */
+export function newCluster(stack: Stack, id = 'Cluster'): eks.Cluster {
+  return new eks.Cluster(stack, id, {
+    version: eks.KubernetesVersion.V1_33,
+    defaultCapacityType: eks.DefaultCapacityType.NODEGROUP,
+    defaultCapacity: 0,
+  });
+}
+
+/** A prefetcher with one cluster, one node group and one repository, where the test doesn't say otherwise. */
+export function prefetch(props: Partial<ImagePrefetcherProps> = {}, stack = newStack()): { stack: Stack; prefetcher: ImagePrefetcher; template: () => Template } {
+  const cluster = props.cluster ?? newCluster(stack);
+  const nodegroups = props.nodegroups ?? (props.nodes ? undefined : [(cluster as eks.Cluster).addNodegroupCapacity('Gpu')]);
+  const repositories = props.repositories ?? (props.images ? undefined : [new ecr.Repository(stack, 'Training')]);
+  const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', { ...props, cluster, nodegroups, repositories });
+  return { stack, prefetcher, template: () => Template.fromStack(stack) };
+}
+
+/** The only resource of a type, or the one whose logical id holds `part`. */
+export function propertiesOf(template: Template, type: string, part = ''): any {
+  const found = Object.entries(template.findResources(type)).filter(([id]) => id.includes(part));
+  if (found.length !== 1) throw new Error(`expected one ${type} with '${part}' in its id, found ${found.map(([id]) => id).join(', ') || 'none'}`);
+  return found[0][1].Properties;
+}
+
+/** What the node program of a prefetcher is told: the defaults of its document's parameters. */
+export function parametersOf(template: Template, prefetcher = 'Prefetcher'): { [name: string]: any } {
+  const { parameters } = propertiesOf(template, 'AWS::SSM::Document', `${prefetcher}Document`).Content;
+  return Object.fromEntries(Object.entries<any>(parameters).map(([name, parameter]) => [name, parameter.default]));
+}
+
+/** A text with intrinsics as one string: `{Ref}` and `{GetAtt}` in braces. */
+export function flat(value: any): string {
+  if (typeof value === 'string') return value;
+  if (value.Ref) return `{${value.Ref}}`;
+  if (value['Fn::GetAtt']) return `{${value['Fn::GetAtt'].join('.')}}`;
+  if (value['Fn::Join']) return value['Fn::Join'][1].map(flat).join(value['Fn::Join'][0]);
+  return JSON.stringify(value);
+}

@@ -1,0 +1,177 @@
+import { Duration } from 'aws-cdk-lib';
+import { Match } from 'aws-cdk-lib/assertions';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { flat, newCluster, newStack, parametersOf, prefetch, propertiesOf } from './fixture';
+import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
+
+describe('the Command document', () => {
+  const content = propertiesOf(prefetch().template(), 'AWS::SSM::Document', 'PrefetcherDocument').Content;
+  const script: string[] = content.mainSteps[0].inputs.runCommand;
+
+  test('hands every parameter over as an environment variable, within a pattern', () => {
+    for (const [name, parameter] of Object.entries<any>(content.parameters)) {
+      expect({ name, ...parameter }).toMatchObject({ type: 'String', interpolationType: 'ENV_VAR', allowedPattern: expect.stringMatching(/^\^.*\$$/) });
+    }
+  });
+
+  test('leaves no character that means something to a shell in any parameter', () => {
+    for (const [name, { allowedPattern }] of Object.entries<any>(content.parameters)) {
+      for (const character of ['"', '$', '`', '\\', ';', '\n', "'", '(', '<', '>', '|', '!', '#', '~', '{', '}']) {
+        for (const value of [character, `a${character}`, `1${character}`, `host/repo:tag${character}`]) {
+          expect([name, value, new RegExp(allowedPattern).test(value)]).toEqual([name, value, false]);
+        }
+      }
+    }
+  });
+
+  test('pastes a parameter only for agents that do not export it', () => {
+    const pasted = script.filter(line => line.includes('{{'));
+    expect(pasted.length).toBeGreaterThan(0);
+    expect(pasted).toHaveLength(Object.keys(content.parameters).length);
+    for (const line of pasted) {
+      expect(line).toMatch(/^if \[ -z "\$\{SSM_(\w+)\+x\}" \]; then export SSM_\1="\{\{ \1 \}\}"; fi$/);
+    }
+  });
+
+  test('is a schema 2.2 document for Linux with a time limit', () => {
+    expect(content.schemaVersion).toBe('2.2');
+    expect(content.mainSteps[0]).toMatchObject({ action: 'aws:runShellScript', precondition: { StringEquals: ['platformType', 'Linux'] }, inputs: { timeoutSeconds: '3600' } });
+  });
+
+  test('moves its default version when it changes', () => {
+    expect(propertiesOf(prefetch().template(), 'AWS::SSM::Document', 'PrefetcherDocument')).toMatchObject({ DocumentType: 'Command', UpdateMethod: 'NewVersion' });
+  });
+});
+
+describe('a push', () => {
+  const template = prefetch().template();
+
+  test('starts an Automation runbook, every input a list', () => {
+    const [target] = propertiesOf(template, 'AWS::Events::Rule').Targets;
+    expect(flat(target.Arn)).toMatch(/:automation-definition\/\{PrefetcherPushRunbook\w+\}:\$DEFAULT$/);
+    expect(flat(target.InputTransformer.InputTemplate)).toMatch(
+      /^\{"AutomationAssumeRole":\["\{\w+\.Arn\}"\],"Account":\[<account>\],"Region":\[<region>\],"Repository":\[<detail-repository-name>\],"Tag":\[<detail-image-tag>\]\}$/);
+  });
+
+  test('sends the event\'s own tag to nodes with cluster and node-group tag, at a set rate, with its output in the log group', () => {
+    const [step] = propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps;
+    expect(step.action).toBe('aws:runCommand');
+    expect(flat(step.inputs.Parameters.Pushed[0])).toBe('{{ Account }}.dkr.ecr.{{ Region }}.{AWS::URLSuffix}/{{ Repository }}:{{ Tag }}');
+    expect(step.inputs).toMatchObject({
+      MaxConcurrency: '50%',
+      MaxErrors: '100%',
+      Targets: [
+        { Key: 'tag:eks:cluster-name', Values: [{ Ref: expect.stringContaining('Cluster') }] },
+        { Key: 'tag:eks:nodegroup-name', Values: [{ 'Fn::GetAtt': [expect.stringContaining('Gpu'), 'NodegroupName'] }] },
+      ],
+      CloudWatchOutputConfig: { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: { Ref: expect.stringContaining('LogGroup') } },
+    });
+  });
+
+  test('is matched for these repositories only, with a tag that is no referrer\'s', () => {
+    template.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.ecr'],
+        account: ['123456789012'],
+        region: ['us-east-1'],
+        detail: Match.objectLike({
+          'repository-name': [{ Ref: Match.stringLikeRegexp('Training') }],
+          'image-tag': [{ 'anything-but': { prefix: ['sha256-'] } }],
+        }),
+      },
+    });
+  });
+
+  test('can be turned off', () => {
+    const off = prefetch({ onPush: false }).template();
+    off.resourceCountIs('AWS::Events::Rule', 0);
+    off.resourceCountIs('AWS::SSM::Document', 1);
+    off.resourceCountIs('AWS::SSM::Association', 1);
+  });
+});
+
+describe('the association', () => {
+  test('brings nodes to the fixed images and the newest of each repository, in order of priority', () => {
+    const stack = newStack();
+    const repository = new ecr.Repository(stack, 'Training');
+    const { template } = prefetch({ repositories: [repository], images: [ImageSelection.registry('public.ecr.aws/nginx/nginx:1.27'), ImageSelection.tag(repository, 'base')] }, stack);
+    const association = propertiesOf(template(), 'AWS::SSM::Association');
+    expect(association.Name).toEqual({ Ref: expect.stringContaining('PrefetcherDocument') });
+    const host = '123456789012.dkr.ecr.us-east-1.{AWS::URLSuffix}';
+    const name = `{${template().findResources('AWS::ECR::Repository') && Object.keys(template().findResources('AWS::ECR::Repository'))[0]}}`;
+    expect(flat(parametersOf(template()).Images)).toBe(`public.ecr.aws/nginx/nginx:1.27 ${host}/${name}:base ${host}/${name}?newest=1`);
+    expect(parametersOf(template()).Pushed).toBe('');
+  });
+
+  test('runs every 30 minutes and on new nodes, at a set rate', () => {
+    const association = propertiesOf(prefetch().template(), 'AWS::SSM::Association');
+    expect(association).toMatchObject({ ScheduleExpression: 'rate(30 minutes)', MaxConcurrency: '50%', MaxErrors: '100%' });
+    expect(association).not.toHaveProperty('ApplyOnlyAtCronInterval');
+    expect(association).not.toHaveProperty('WaitForSuccessTimeoutSeconds');
+  });
+
+  test('can be turned off', () => {
+    prefetch({ onJoin: false }).template().resourceCountIs('AWS::SSM::Association', 0);
+  });
+});
+
+test('controls reach document, runbook and association', () => {
+  const template = prefetch({
+    maxConcurrency: '20',
+    maxErrors: '10%',
+    reconcileEvery: Duration.hours(2),
+    timeout: Duration.minutes(20),
+    parallelPulls: 4,
+    logRetention: logs.RetentionDays.ONE_WEEK,
+    pinImages: false,
+    maxDiskUsage: 60,
+  }).template();
+  expect(parametersOf(template)).toMatchObject({ ParallelPulls: '4', PinImages: 'false', MaxDiskUsage: '60', TimeoutSeconds: '1200' });
+  expect(propertiesOf(template, 'AWS::SSM::Association')).toMatchObject({ ScheduleExpression: 'rate(120 minutes)', MaxConcurrency: '20', MaxErrors: '10%' });
+  expect(propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps[0].inputs).toMatchObject({ MaxConcurrency: '20', MaxErrors: '10%' });
+  expect(propertiesOf(template, 'AWS::SSM::Document', 'PrefetcherDocument').Content.mainSteps[0].inputs.timeoutSeconds).toBe('1200');
+  template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
+});
+
+test('two prefetchers for two clusters in one stack share nothing and target different nodes', () => {
+  const stack = newStack();
+  const repository = new ecr.Repository(stack, 'Training');
+  for (const name of ['A', 'B']) {
+    const cluster = newCluster(stack, `Cluster${name}`);
+    new ImagePrefetcher(stack, `Prefetcher${name}`, { cluster, nodes: [NodeSelection.nodegroups([cluster.addNodegroupCapacity('Gpu')])], repositories: [repository] });
+  }
+  const { template } = prefetch({ images: [ImageSelection.registry('nginx:1')] }, stack);
+  const associations = ['PrefetcherA', 'PrefetcherB'].map(part => propertiesOf(template(), 'AWS::SSM::Association', part));
+  const clusters = associations.map(association => flat(association.Targets[0].Values[0]));
+  expect(clusters[0]).toContain('ClusterA');
+  expect(clusters[1]).toContain('ClusterB');
+  expect(parametersOf(template(), 'PrefetcherA').Owner).not.toEqual(parametersOf(template(), 'PrefetcherB').Owner);
+  expect(associations[0].Name).not.toEqual(associations[1].Name);
+});
+
+test('300 repositories and 60 node groups become valid resources', () => {
+  const stack = newStack();
+  const { template } = prefetch({
+    nodes: [NodeSelection.nodegroupNames(...Array.from({ length: 60 }, (_, i) => `nodegroup-${i}`))],
+    nodeRoles: [newCluster(stack, 'Other').addNodegroupCapacity('Seen').role],
+    repositories: Array.from({ length: 300 }, (_, i) => ecr.Repository.fromRepositoryName(stack, `Repository${i}`, `team-${i % 7}/service-with-a-long-name-${i}`)),
+  }, stack);
+  const rules = Object.values<any>(template().findResources('AWS::Events::Rule'));
+  expect(rules.flatMap(rule => rule.Properties.EventPattern.detail['repository-name'])).toHaveLength(300);
+  for (const { Properties } of rules) {
+    expect(JSON.stringify(Properties.EventPattern).length).toBeLessThanOrEqual(2048);
+    expect(Properties.Targets).toHaveLength(2);
+  }
+  const associations = Object.values<any>(template().findResources('AWS::SSM::Association'));
+  expect(associations.map(({ Properties }) => Properties.Targets[1].Values.length)).toEqual([50, 10]);
+  const policies = Object.values<any>(template().findResources('AWS::IAM::ManagedPolicy'));
+  expect(policies.length).toBeLessThanOrEqual(6);
+  const pulled = policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(statement => JSON.stringify(statement).includes('ecr:BatchGetImage')).flatMap(statement => statement.Resource);
+  expect(new Set(pulled.map(flat)).size).toBe(300);
+});
+
+test('the template is the same at every synth', () => {
+  expect(prefetch().template().toJSON()).toEqual(prefetch().template().toJSON());
+});
