@@ -1,0 +1,7 @@
+export * from './control-plane';
+export * from './errors';
+export type { Event, PatternMatcher } from './event-bridge';
+export * from './fleet';
+export type { Invocation, CommandResult } from './run-command';
+export { Template } from './template';
+export type { Step } from './timeline';

@@ -1,0 +1,43 @@
+import { Refused } from './errors';
+
+/** How many nodes at a time, and how many may fail before the rest is spared. */
+export interface RateControl {
+  readonly maxConcurrency: number;
+  readonly maxErrors: number;
+}
+
+/** Reads MaxConcurrency and MaxErrors: numbers, or percent of the targets. */
+export function rateControl(owner: string, maxConcurrency: string, maxErrors: string, targets: number): RateControl {
+  if (typeof maxConcurrency !== 'string' || !/^([1-9][0-9]{0,6}|[1-9][0-9]?%|100%)$/.test(maxConcurrency)) {
+    throw new Refused(owner, 'MaxConcurrency must be a string: a number of 1 or more, or 1% to 100%', maxConcurrency);
+  }
+  if (typeof maxErrors !== 'string' || !/^([1-9][0-9]{0,6}|0|[1-9]?[0-9]%|100%)$/.test(maxErrors)) {
+    throw new Refused(owner, 'MaxErrors must be a string: a number of 0 or more, or 0% to 100%', maxErrors);
+  }
+  const of = (value: string) => value.endsWith('%') ? Math.floor(parseInt(value) * targets / 100) : Number(value);
+  return { maxConcurrency: Math.max(1, of(maxConcurrency)), maxErrors: of(maxErrors) };
+}
+
+/**
+ * Runs a job per item as Systems Manager does: first one, then ever more at a time up to maxConcurrency, and no new one
+ * after more than maxErrors failed. Returns the items that were never started.
+ */
+export async function dispatch<T>(items: readonly T[], { maxConcurrency, maxErrors }: RateControl,
+  job: (item: T) => Promise<'ok' | 'error'>): Promise<T[]> {
+  const waiting = [...items];
+  let errors = 0;
+  let window = 1;
+  const running = new Set<Promise<void>>();
+  while (running.size > 0 || (waiting.length > 0 && errors <= maxErrors)) {
+    while (waiting.length > 0 && errors <= maxErrors && running.size < window) {
+      const run: Promise<void> = job(waiting.shift()!).then(outcome => {
+        errors += outcome === 'error' ? 1 : 0;
+        window = Math.min(maxConcurrency, window + 1);
+        running.delete(run);
+      });
+      running.add(run);
+    }
+    await Promise.race(running);
+  }
+  return waiting;
+}
