@@ -1,0 +1,66 @@
+import { Stack, Stage } from 'aws-cdk-lib';
+import { ACCOUNT, EventRuler, Node, REGION, Testbed } from './engines';
+import { CommandTarget, ControlPlane, PatternMatcher } from './ssm';
+
+/** A disk of its own for each node's images, as on EC2: how full this machine is must not matter. Only what is used takes room. */
+const IMAGE_DISK_MEGABYTES = 20_000;
+
+export interface NodegroupTags {
+  [key: string]: string;
+}
+
+/** A stack as CloudFormation would have deployed it: its template, and a control plane that works from it. */
+export class Deployment {
+  readonly fleet: CommandTarget[] = [];
+  readonly plane: ControlPlane;
+
+  constructor(stack: Stack, matcher: PatternMatcher) {
+    const template = Stage.of(stack)!.synth().getStackArtifact(stack.artifactId).template;
+    this.plane = new ControlPlane(template, { account: ACCOUNT, region: REGION, stackName: stack.stackName, matcher, fleet: this.fleet });
+  }
+
+  /** The tags that EKS gives to the instances of the node group whose logical id holds `part`. */
+  nodegroupTags(part: string): NodegroupTags {
+    const { template } = this.plane;
+    const nodegroup = template.resources('AWS::EKS::Nodegroup').find(({ logicalId }) => logicalId.includes(part));
+    if (!nodegroup) throw new Error(`no node group with '${part}' in its logical id`);
+    const cluster = nodegroup.properties.ClusterName as string;
+    return {
+      'eks:cluster-name': cluster,
+      'eks:nodegroup-name': template.attribute(nodegroup.logicalId, 'NodegroupName'),
+      [`kubernetes.io/cluster/${cluster}`]: 'owned',
+    };
+  }
+}
+
+/** A deployment on real engines. */
+export class RealDeployment extends Deployment {
+  static async start(stack: Stack): Promise<RealDeployment> {
+    const testbed = await Testbed.start();
+    try {
+      const deployment = new RealDeployment(stack, testbed, testbed.workspace.track(new EventRuler()));
+      for (const { properties } of deployment.plane.template.resources('AWS::ECR::Repository')) {
+        await testbed.ecr.createRepository(properties.RepositoryName);
+      }
+      return deployment;
+    } catch (error) {
+      await testbed.stop();
+      throw error;
+    }
+  }
+
+  private constructor(stack: Stack, readonly testbed: Testbed, matcher: PatternMatcher) {
+    super(stack, matcher);
+  }
+
+  /** Boots a node of the node group whose logical id holds `part`. */
+  async addNode(name: string, part: string): Promise<Node> {
+    const node = await this.testbed.addNode(name, this.nodegroupTags(part), { imageDiskMegabytes: IMAGE_DISK_MEGABYTES });
+    this.fleet.push(node);
+    return node;
+  }
+
+  stop(): Promise<void> {
+    return this.testbed.stop();
+  }
+}

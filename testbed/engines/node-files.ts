@@ -1,0 +1,145 @@
+import { engine, pythonTool } from './cache';
+
+/** What the files of a node depend on. */
+export interface NodeSettings {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly availabilityZone: string;
+  /** The registry behind each host name. */
+  readonly registries: Record<string, string>;
+  /** AWS endpoint and credentials: a node on EC2 has them from its instance role. */
+  readonly aws: Record<string, string>;
+}
+
+export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
+export const PAUSE_IMAGE = 'localhost/kubernetes/pause:latest';
+export const CREDENTIAL_PROVIDER_FOLDER = '/etc/eks/image-credential-provider';
+const CREDENTIAL_PROVIDER_CONFIG = `${CREDENTIAL_PROVIDER_FOLDER}/config.json`;
+
+/** Files of an AL2023 node as nodeadm writes them, by path. */
+export function nodeFiles(settings: NodeSettings): Record<string, string> {
+  return {
+    '/etc/hostname': `${settings.name}\n`,
+    '/etc/containerd/config.toml': CONTAINERD_CONFIG,
+    '/etc/kubernetes/kubelet/config.json': json(kubeletConfig(settings)),
+    [CREDENTIAL_PROVIDER_CONFIG]: json(credentialProviderConfig(settings)),
+    // The CLI finds its endpoint here even where a script clears its environment. No region: it must come from the image's host name.
+    '/root/.aws/config': `[default]\nendpoint_url = ${settings.aws.AWS_ENDPOINT_URL}\n`,
+    '/root/.aws/credentials':
+      `[default]\naws_access_key_id = ${settings.aws.AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${settings.aws.AWS_SECRET_ACCESS_KEY}\n`,
+    ...Object.fromEntries(Object.entries(settings.registries).map(([host, url]) => [`/etc/containerd/certs.d/${host}/hosts.toml`, hostsToml(url)])),
+  };
+}
+
+/** Programs of the node, by path. */
+export function nodeLinks(): Record<string, string> {
+  return {
+    '/usr/bin/aws': pythonTool('aws'),
+    '/usr/bin/containerd': engine('containerd'),
+    '/usr/bin/containerd-shim-runc-v2': engine('containerd-shim-runc-v2'),
+    '/usr/bin/ctr': engine('ctr'),
+    '/usr/bin/kubelet': engine('kubelet-stand-in'),
+    [`${CREDENTIAL_PROVIDER_FOLDER}/ecr-credential-provider`]: engine('ecr-credential-provider'),
+  };
+}
+
+/** The kubelet's command line, as nodeadm makes it. */
+export function kubeletCommand(settings: NodeSettings): string[] {
+  return [
+    '/usr/bin/kubelet',
+    '--cloud-provider=external',
+    `--hostname-override=${settings.name}`,
+    '--node-ip=127.0.0.1',
+    '--runtime-cgroups=/runtime.slice/containerd.service',
+    '--config=/etc/kubernetes/kubelet/config.json',
+    '--config-dir=/etc/kubernetes/kubelet/config.json.d',
+    '--kubeconfig=/var/lib/kubelet/kubeconfig',
+    `--image-credential-provider-bin-dir=${CREDENTIAL_PROVIDER_FOLDER}`,
+    `--image-credential-provider-config=${CREDENTIAL_PROVIDER_CONFIG}`,
+  ];
+}
+
+/** As on AL2023 with containerd 2.2, but for the control groups (no systemd here) and the scores a machine may forbid. */
+const CONTAINERD_CONFIG = `version = 3
+root = '/var/lib/containerd'
+state = '/run/containerd'
+
+[grpc]
+address = '${CONTAINERD_SOCKET}'
+
+[plugins.'io.containerd.cri.v1.images']
+discard_unpacked_layers = true
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+sandbox = '${PAUSE_IMAGE}'
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+config_path = '/etc/containerd/certs.d:/etc/docker/certs.d'
+
+[plugins.'io.containerd.cri.v1.runtime']
+enable_cdi = true
+restrict_oom_score_adj = true
+
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+bin_dirs = ['/opt/cni/bin']
+conf_dir = '/etc/cni/net.d'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd]
+default_runtime_name = 'runc'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+runtime_type = 'io.containerd.runc.v2'
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+BinaryName = '/usr/sbin/runc'
+`;
+
+function kubeletConfig(settings: NodeSettings): object {
+  return {
+    kind: 'KubeletConfiguration',
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
+    providerID: `aws:///${settings.availabilityZone}/${settings.instanceId}`,
+    cgroupDriver: 'systemd',
+    serializeImagePulls: false,
+    maxPods: 58,
+    evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%' },
+  };
+}
+
+function credentialProviderConfig(settings: NodeSettings): object {
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1',
+    kind: 'CredentialProviderConfig',
+    providers: [{
+      name: 'ecr-credential-provider',
+      matchImages: [
+        '*.dkr.ecr.*.amazonaws.com',
+        '*.dkr-ecr.*.on.aws',
+        '*.dkr.ecr.*.amazonaws.com.cn',
+        '*.dkr-ecr.*.on.amazonwebservices.com.cn',
+        '*.dkr.ecr-fips.*.amazonaws.com',
+        '*.dkr-ecr-fips.*.on.aws',
+        '*.dkr.ecr.*.c2s.ic.gov',
+        '*.dkr.ecr.*.sc2s.sgov.gov',
+        '*.dkr.ecr.*.cloud.adc-e.uk',
+        '*.dkr.ecr.*.csp.hci.ic.gov',
+        '*.dkr.ecr.*.amazonaws.eu',
+        'public.ecr.aws',
+        'ecr-public.aws.com',
+      ],
+      defaultCacheDuration: '12h0m0s',
+      apiVersion: 'credentialprovider.kubelet.k8s.io/v1',
+      // Only here: on EC2 the plugin finds endpoint and role by itself.
+      env: Object.entries(settings.aws).map(([name, value]) => ({ name, value })),
+    }],
+  };
+}
+
+function hostsToml(url: string): string {
+  return `server = '${url}'\n\n[host.'${url}']\ncapabilities = ['pull', 'resolve']\n`;
+}
+
+function json(content: object): string {
+  return `${JSON.stringify(content, undefined, 4)}\n`;
+}

@@ -1,0 +1,86 @@
+import { ACCOUNT, Ecr } from './ecr';
+import { EcrEvent, pushEvent } from './ecr-events';
+import { buildImage, Image, pushImage } from './images';
+import { Moto } from './moto';
+import { Node, NodeProps } from './node';
+import { Registry } from './registry';
+import { Workspace } from './workspace';
+
+export interface PushProps {
+  readonly repository: string;
+  readonly tag: string;
+  readonly megabytes: number;
+  /** Images with the same size and seed are the same image. @default - repository and tag */
+  readonly seed?: string;
+  /** Where the repository is: another account or region. @default - the testbed's own */
+  readonly ecr?: Ecr;
+}
+
+export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'imageDiskMegabytes'>>;
+
+/** An image that is in the registry and known to the ECR API. */
+export interface PushedImage {
+  /** `HOST/repository:tag` */
+  readonly reference: string;
+  /** `HOST/repository@sha256:…` */
+  readonly digestReference: string;
+  readonly image: Image;
+  /** What ECR sends to EventBridge. */
+  readonly event: EcrEvent;
+}
+
+/** One AWS account's ECR with its registry, and nodes that use it. */
+export class Testbed {
+  static async start(): Promise<Testbed> {
+    const workspace = await Workspace.create();
+    try {
+      const moto = new Moto(workspace, ACCOUNT);
+      const ecr = new Ecr(moto);
+      const registry = new Registry(workspace, ecr.credentials);
+      await Promise.all([moto.start(), registry.start()]);
+      return new Testbed(workspace, moto, ecr, registry);
+    } catch (error) {
+      await workspace.stop();
+      throw error;
+    }
+  }
+
+  readonly nodes: Node[] = [];
+
+  private constructor(readonly workspace: Workspace, readonly moto: Moto, readonly ecr: Ecr, readonly registry: Registry) {}
+
+  /** Boots a node that reaches the registry by its ECR host name; `registries` adds hosts or puts something else there. */
+  async addNode(name: string, tags: Record<string, string>, options: NodeOptions = {}): Promise<Node> {
+    const node = new Node(this.workspace, {
+      name,
+      tags,
+      registries: { [this.ecr.registryHost]: this.registry.url, ...options.registries },
+      aws: this.moto.environment,
+      region: this.ecr.region,
+      imageDiskMegabytes: options.imageDiskMegabytes,
+    });
+    await node.start();
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Builds and pushes an image, as a developer's `docker push` does. The repository must exist. */
+  async push(props: PushProps): Promise<PushedImage> {
+    const { repository, tag, ecr = this.ecr } = props;
+    const image = await buildImage(props.megabytes, props.seed ?? `${repository}-${tag}`.replace(/[^a-z0-9-]/gi, '-'));
+    await pushImage(image, this.registry, repository, tag);
+    await ecr.putImage({ repository, tag, digest: image.digest, manifest: image.manifest, mediaType: image.mediaType });
+    const { account, region, registryHost } = ecr;
+    return {
+      reference: `${registryHost}/${repository}:${tag}`,
+      digestReference: `${registryHost}/${repository}@${image.digest}`,
+      image,
+      event: pushEvent({ account, region, repository, tag, digest: image.digest, mediaType: image.mediaType }),
+    };
+  }
+
+  /** Stops everything and removes every trace. */
+  stop(): Promise<void> {
+    return this.workspace.stop();
+  }
+}

@@ -1,0 +1,239 @@
+#!/bin/bash
+# Installs what the testbed needs and is missing. Run as root on Debian or Ubuntu; running it again changes nothing.
+#
+#   testbed/setup.sh           install what is missing
+#   testbed/setup.sh --check   install nothing, only say what is missing
+#
+# Elsewhere, or without root, it installs what needs neither, and says what is missing and what can't run without it: tests
+# and demo then leave that out. The exit code is 1 only when something that should have worked here failed.
+set -euo pipefail
+
+# Versions: all of them are here.
+CONTAINERD_VERSION=v2.2.4
+CRI_TOOLS_VERSION=v1.36.0
+CLOUD_PROVIDER_AWS_VERSION=v1.35.3
+EVENT_RULER_VERSION=2.1.0
+PYTHON_PACKAGES=('moto[server]==5.2.5' awscli==1.46.3 cfn-lint==1.58.0 ruff==0.17.6 pytest==9.2.0)
+
+# Program to look for, and the Debian package that brings it.
+APT_PROGRAMS=(
+  curl:curl
+  jq:jq
+  runc:runc
+  docker-registry:docker-registry
+  skopeo:skopeo
+  htpasswd:apache2-utils
+  busybox:busybox-static
+  unshare:util-linux
+  setpriv:util-linux
+  mkfs.ext4:e2fsprogs
+  debootstrap:debootstrap
+  shellcheck:shellcheck
+  python3:python3
+  mvn:maven
+  javac:default-jdk-headless
+)
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/cdk-eks-image-prefetcher
+check_only=false
+missing=()
+failed=false
+export PATH=$PATH:/usr/sbin:/sbin
+
+main() {
+  case "${1-}" in
+    '') ;;
+    --check) check_only=true ;;
+    *) echo "unknown argument $1; allowed: --check, or none" >&2; exit 2 ;;
+  esac
+  mkdir -p "$cache/bin"
+  one_at_a_time
+  apt_programs
+  python_environment
+  go_engines
+  event_ruler
+  conclude
+}
+
+say() {
+  echo "setup: $*"
+}
+
+# Two runs at once would build into each other's files.
+one_at_a_time() {
+  if command -v flock >/dev/null; then
+    exec 9>"$cache/setup.lock"
+    flock 9
+  fi
+}
+
+# lacks WHAT CONSEQUENCE
+lacks() {
+  missing+=("$1 is missing: $2")
+}
+
+apt_programs() {
+  local entry program packages=()
+  for entry in "${APT_PROGRAMS[@]}"; do
+    program=${entry%%:*}
+    command -v "$program" >/dev/null || packages+=("${entry##*:}")
+  done
+  # Present as a module of python3, but without it no virtual environment can be made.
+  if command -v python3 >/dev/null && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    packages+=(python3-venv)
+  fi
+  if [ "${#packages[@]}" = 0 ]; then
+    return
+  fi
+  if ! $check_only && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing by apt: ${packages[*]}"
+    apt_install "${packages[@]}"
+  fi
+  for entry in "${APT_PROGRAMS[@]}"; do
+    program=${entry%%:*}
+    command -v "$program" >/dev/null || lacks "$program" "$(consequence "$program") (Debian package ${entry##*:})"
+  done
+}
+
+consequence() {
+  case $1 in
+    python3) echo "the tests of the node program, cfn-lint and the ECR stand-in can't run" ;;
+    mvn | javac) echo "event patterns can't be matched by AWS's event-ruler" ;;
+    shellcheck) echo "shell scripts are not checked" ;;
+    debootstrap) echo "the boot gate can't be tested with a real systemd" ;;
+    *) echo "real nodes can't run; the demo only explains what they would do" ;;
+  esac
+}
+
+# Some of these packages start a service when installed; this machine's services are not ours to touch.
+apt_install() {
+  local policy=/usr/sbin/policy-rc.d ours=false status=0
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    ours=true
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@" >"$cache/apt.log" 2>&1; } || status=$?
+  if $ours; then
+    rm -f "$policy"
+  fi
+  if [ "$status" != 0 ]; then
+    tail -n 20 "$cache/apt.log" >&2
+    say "apt failed with exit code $status, see $cache/apt.log"
+    failed=true
+  fi
+}
+
+# up_to_date NAME VERSION FILE: the file exists and was made from that version.
+up_to_date() {
+  [ -e "$3" ] && [ "$(cat "$cache/$1.version" 2>/dev/null)" = "$2" ]
+}
+
+# provide NAME VERSION FILE CONSEQUENCE COMMAND...: runs the command, which makes the file, unless it is there in that version.
+provide() {
+  local name=$1 version=$2 file=$3 consequence=$4
+  shift 4
+  if up_to_date "$name" "$version" "$file"; then
+    return
+  fi
+  if $check_only; then
+    lacks "$name" "$consequence"
+    return
+  fi
+  say "building $name ($version)"
+  if "$@" >"$cache/$name.log" 2>&1 && [ -e "$file" ]; then
+    echo "$version" >"$cache/$name.version"
+  else
+    tail -n 20 "$cache/$name.log" >&2
+    lacks "$name" "$consequence; building it failed, see $cache/$name.log"
+    failed=true
+  fi
+}
+
+python_environment() {
+  provide venv "${PYTHON_PACKAGES[*]}" "$cache/venv/bin/moto_server" \
+    "the tests of the node program, cfn-lint and the ECR stand-in can't run" make_python_environment
+}
+
+make_python_environment() {
+  python3 -m venv "$cache/venv" &&
+    "$cache/venv/bin/pip" install --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
+}
+
+go_engines() {
+  if [ "$(uname -s)" != Linux ]; then
+    lacks Linux "real nodes can't run; the demo only explains what they would do"
+    return
+  fi
+  local consequence="real nodes can't run; the demo only explains what they would do"
+  if ! command -v go >/dev/null; then
+    lacks go "containerd and the other engines can't be built; $consequence"
+    return
+  fi
+  export CGO_ENABLED=0
+  provide containerd "$CONTAINERD_VERSION" "$cache/bin/containerd" "$consequence" build_containerd
+  provide crictl "$CRI_TOOLS_VERSION" "$cache/bin/crictl" "$consequence" \
+    build_from_module "sigs.k8s.io/cri-tools@$CRI_TOOLS_VERSION" crictl
+  provide ecr-credential-provider "$CLOUD_PROVIDER_AWS_VERSION" "$cache/bin/ecr-credential-provider" "$consequence" \
+    build_from_module "k8s.io/cloud-provider-aws@$CLOUD_PROVIDER_AWS_VERSION" ecr-credential-provider
+  provide kubelet-stand-in "$(cksum <"$here/engines/kubelet/main.go")" "$cache/bin/kubelet-stand-in" "$consequence" \
+    build kubelet-stand-in "$here/engines/kubelet" main.go
+}
+
+# build NAME FOLDER PACKAGE [ARGUMENT...]: the old program may be running, so the new one takes its place at once.
+build() {
+  local name=$1 folder=$2 package=$3
+  shift 3
+  (cd "$folder" && go build -trimpath "$@" -o "$cache/bin/.$name" "$package") &&
+    mv -f "$cache/bin/.$name" "$cache/bin/$name"
+}
+
+build_containerd() {
+  local name draft status=0
+  draft=$(mktemp -d)
+  for name in containerd ctr containerd-shim-runc-v2; do
+    { GOBIN=$draft go install -trimpath -tags 'no_btrfs no_devmapper no_zfs' \
+      "github.com/containerd/containerd/v2/cmd/$name@$CONTAINERD_VERSION" &&
+      install "$draft/$name" "$cache/bin/.$name" && mv -f "$cache/bin/.$name" "$cache/bin/$name"; } || status=$?
+  done
+  rm -rf "$draft"
+  return "$status"
+}
+
+# build_from_module MODULE@VERSION NAME: `go install` refuses modules that replace others, so they are built from a copy.
+build_from_module() {
+  local source status=0
+  source=$(mktemp -d)
+  { cp -R --no-preserve=mode "$(module_folder "$1")/." "$source" && build "$2" "$source" "./cmd/$2" -mod=mod; } || status=$?
+  rm -rf "$source"
+  return "$status"
+}
+
+module_folder() {
+  (cd / && go mod download -json "$1") | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
+}
+
+event_ruler() {
+  provide event-ruler "$EVENT_RULER_VERSION $(cat "$here/event-ruler/pom.xml" "$here"/event-ruler/src/main/java/testbed/*.java | cksum)" \
+    "$cache/java/classes/testbed/EventRulerLines.class" "event patterns can't be matched by AWS's event-ruler" \
+    mvn -q -B -f "$here/event-ruler/pom.xml" "-DeventRulerVersion=$EVENT_RULER_VERSION" "-DoutputFolder=$cache/java" \
+    "-DoutputDirectory=$cache/java/lib" -DincludeScope=runtime compile dependency:copy-dependencies
+}
+
+conclude() {
+  if [ "$(id -u)" != 0 ]; then
+    missing+=("this is not root: real nodes can't run; the demo only explains what they would do")
+  fi
+  if [ "${#missing[@]}" = 0 ]; then
+    say "everything is there"
+    return
+  fi
+  printf 'setup: %s\n' "${missing[@]}"
+  if $failed; then
+    exit 1
+  fi
+}
+
+main "$@"
