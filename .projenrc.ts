@@ -32,13 +32,15 @@ const project = new awscdk.AwsCdkConstructLibrary({
   jestOptions: {
     jestConfig: {
       testMatch: ['<rootDir>/@(test|testbed)/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/global-setup.ts',
+      globalTeardown: '<rootDir>/test/global-teardown.ts',
       moduleNameMapper: { '^cdk-eks-image-prefetcher$': '<rootDir>/src' },
       testPathIgnorePatterns: ['/node_modules/'],
       collectCoverage: false,
     },
     configFilePath: 'jest.config.json',
   },
-  gitignore: ['__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
+  gitignore: ['.jsii.tabl.json', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
   npmignore: ['/testbed/', '/bench/', '/examples/', '/docs/', '/rosetta/', '/.ci/', '/jest.config.json', '__pycache__/'],
   devDeps: ['aws-cdk-lib', 'constructs', 'tsx', 'yaml', 'fast-check', 'cdk-nag', '@aws-cdk/aws-eks-v2-alpha@2.240.0-alpha.0'],
   publishToPypi: { distName: 'cdk-eks-image-prefetcher', module: 'cdk_eks_image_prefetcher' },
@@ -80,7 +82,9 @@ for (const task of [setUp, project.testTask, testNodeProgram, testEngines, testN
 project.package.setScript('test', 'projen test:all');
 
 // Not a task: with --json, its output must be the object alone.
-project.package.setScript('demo', 'bash testbed/setup.sh 1>&2 && tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
+project.package.setScript('demo', 'bash testbed/setup.sh 1>&2; tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
+
+project.package.setScript('bench', 'tsx --tsconfig tsconfig.dev.json bench/pull.ts');
 
 // The README's examples are compiled, and translated for the other languages.
 project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile .jsii');

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs';
 import { Stack, Stage } from 'aws-cdk-lib';
 import { ACCOUNT, EventRuler, Node, REGION, Testbed } from './engines';
 import { CommandTarget, ControlPlane, PatternMatcher } from './ssm';
@@ -15,7 +16,9 @@ export class Deployment {
   readonly plane: ControlPlane;
 
   constructor(stack: Stack, matcher: PatternMatcher) {
-    const template = Stage.of(stack)!.synth().getStackArtifact(stack.artifactId).template;
+    const assembly = Stage.of(stack)!.synth();
+    const { template } = assembly.getStackArtifact(stack.artifactId);
+    fs.rmSync(assembly.directory, { recursive: true });
     this.plane = new ControlPlane(template, { account: ACCOUNT, region: REGION, stackName: stack.stackName, matcher, fleet: this.fleet });
   }
 

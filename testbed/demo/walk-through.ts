@@ -20,7 +20,7 @@ export async function walkThrough(stack: Stack, missing: string[], progress: Pro
   const ruler = new EventRuler();
   // Without the real matcher the event is taken to match, which the list of what is missing says.
   const deployment = new Deployment(stack, canMatchEvents() ? ruler : { matches: () => true });
-  deployment.fleet.push(...['Gpu', 'Gpu', 'Web'].map((part, index) => plannedNode(`${part.toLowerCase()}-${index + 1}`, deployment.nodegroupTags(part))));
+  deployment.fleet.push(...[['gpu-1', 'Gpu'], ['gpu-2', 'Gpu'], ['web-1', 'Web']].map(([name, part]) => plannedNode(name, deployment.nodegroupTags(part))));
 
   progress.say('event: training:v1 is pushed to ECR');
   const event = pushEvent({
