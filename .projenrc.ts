@@ -86,6 +86,11 @@ project.package.setScript('demo', 'bash testbed/setup.sh 1>&2; tsx --tsconfig ts
 
 project.package.setScript('bench', 'tsx --tsconfig tsconfig.dev.json bench/pull.ts');
 
+// jsii writes a tsconfig.json for src alone; the linter is to know all of the code.
+const eslintrc = project.tryFindObjectFile('.eslintrc.json')!;
+eslintrc.addDeletionOverride('parserOptions.projectService');
+eslintrc.addOverride('parserOptions.project', './tsconfig.dev.json');
+
 // The README's examples are compiled, and translated for the other languages.
 project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile .jsii');
 

@@ -62,10 +62,14 @@ export class ImagePrefetcher extends Construct {
 
     // When it runs.
     const rollOut = { document, targets, maxConcurrency: props.maxConcurrency ?? '50%', maxErrors: props.maxErrors ?? '100%' };
+    const onJoin = props.onJoin ?? true;
     if (props.onPush ?? true) {
-      new Push(this, 'Push', { ...rollOut, images, logGroupName: this.logGroup.logGroupName, eventBus: props.eventBus });
+      const push = new Push(this, 'Push', { ...rollOut, images, logGroupName: this.logGroup.logGroupName, eventBus: props.eventBus });
+      if (!push.canHappen && !onJoin) {
+        throw new Error('an ImagePrefetcher must run at some moment, got onJoin false and no image whose push raises an event here: leave onJoin on, or give eventBus');
+      }
     }
-    if (props.onJoin ?? true) {
+    if (onJoin) {
       new Reconcile(this, 'Reconcile', { ...rollOut, every: props.reconcileEvery ?? Duration.minutes(30) });
     }
   }

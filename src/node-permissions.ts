@@ -14,6 +14,9 @@ const IMPORT_UPSTREAM = ['ecr:BatchImportUpstreamImage', 'ecr:CreateRepository']
 /** A managed policy holds 6,144 characters; what is not a repository ARN takes some of them. */
 const CHARACTERS_OF_ARNS = 5_000;
 
+/** A role takes 10 managed policies, of which EKS has three and SSM one. */
+const USUAL_ROOM_OF_ROLE = 6;
+
 export interface NodePermissionsProps {
   readonly images: ImageSelectionConfig[];
   readonly nodes: SelectedNodes[];
@@ -29,14 +32,26 @@ export class NodePermissions extends Construct {
   constructor(scope: Construct, id: string, props: NodePermissionsProps) {
     super(scope, id);
 
-    const roles = [...new Set([...props.nodeRoles, ...props.nodes.flatMap(nodes => nodes.role ?? [])])];
+    // The last one of an ARN counts: nodeRoles may be made here where a node group shows but an ARN.
+    const seen = [...props.nodes.flatMap(nodes => nodes.role ?? []), ...props.nodeRoles];
+    const roles = [...new Map(seen.map(role => [role.roleArn, role])).values()];
     const statements = [...pullStatements(props.images), ...baseStatements(props.logGroup)];
 
     for (const role of roles) {
-      role.addManagedPolicy(iam.ManagedPolicy.fromAwsManagedPolicyName(SSM_CORE));
+      if (iam.Role.isRole(role)) {
+        role.addManagedPolicy(iam.ManagedPolicy.fromAwsManagedPolicyName(SSM_CORE));
+      } else {
+        Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:importedNodeRole',
+          `node role '${role.node.path}' is imported, so the AWS managed policy ${SSM_CORE} cannot be attached to it here: attach it where the role is made, unless it is there already`);
+      }
     }
     if (roles.length > 0) {
-      for (const [index, chunk] of splitOverPolicies(statements).entries()) {
+      const policies = splitOverPolicies(statements);
+      if (policies.length > USUAL_ROOM_OF_ROLE) {
+        Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:manyNodePolicies',
+          `so many repositories take ${policies.length} managed policies on each node role, beside those of EKS and ${SSM_CORE}, and IAM allows 10: raise the quota 'Managed policies attached to an IAM role' to 20, or split the repositories over node groups`);
+      }
+      for (const [index, chunk] of policies.entries()) {
         new iam.ManagedPolicy(this, `Policy${index === 0 ? '' : index + 1}`, {
           description: 'Lets EKS nodes list and pull the prefetched images and write the log of doing so',
           statements: chunk,

@@ -31,11 +31,15 @@ export interface PushProps {
 
 /** From an image pushed to ECR to the command on every selected node: rules, runbooks, and the two roles between them. */
 export class Push extends Construct {
+  /** Whether any of the images can be pushed where its event arrives. */
+  public readonly canHappen: boolean;
+
   constructor(scope: Construct, id: string, props: PushProps) {
     super(scope, id);
 
     const groups = groupByPattern(this, props.images, props.eventBus);
-    if (groups.length === 0) return;
+    this.canHappen = groups.length > 0;
+    if (!this.canHappen) return;
 
     const automationRole = createAutomationRole(this, 'AutomationRole', props.document.documentName, props.targets);
     const eventsRole = createEventsRole(this, 'EventsRole');

@@ -83,7 +83,7 @@ function anythingBut(excludes: string[]): unknown {
   if (kinds.size === 0 || (kinds.size === 1 && kinds.has('prefix'))) {
     return { 'anything-but': { prefix: [...excludes.map(prefix => prefix.replace('*', '')), REFERRER_PREFIX] } };
   }
-  if (kinds.size > 1 || kinds.has('wildcard')) return { 'anything-but': { wildcard: excludes } };
+  if (kinds.size > 1 || kinds.has('wildcard')) return { 'anything-but': { wildcard: [...excludes, `${REFERRER_PREFIX}*`] } };
   if (kinds.has('suffix')) return { 'anything-but': { suffix: excludes.map(suffix => suffix.replace('*', '')) } };
   return { 'anything-but': excludes };
 }

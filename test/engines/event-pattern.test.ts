@@ -1,0 +1,104 @@
+import * as fs from 'node:fs';
+import { App, Stack } from 'aws-cdk-lib';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as eks from 'aws-cdk-lib/aws-eks';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import { ACCOUNT, ECR_EVENTS, EventName, REGION } from './ecr-events';
+import { askEventRuler, whyNoEventRuler } from './event-ruler';
+import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../../src';
+import { Template } from '../../testbed/ssm/template';
+
+const skipped = whyNoEventRuler();
+if (skipped) console.warn(`Event patterns are not checked: ${skipped}`);
+
+const EVERY_TAG: EventName[] = [
+  'push of v1.2.0', 'push of v1.3.0-rc', 'push of latest', 'push of build-7-prod', 'push of a Docker image', 'push without media types',
+  'push of a multi-architecture index', 'push of an index with an empty media type', 'replication of v1.2.0', 'pull-through cache of v1.2.0',
+];
+const V1_2_0: EventName[] = EVERY_TAG.filter(name => !['push of v1.3.0-rc', 'push of latest', 'push of build-7-prod'].includes(name));
+/**
+ * Events that a pattern of exclusions cannot keep back, because EventBridge cannot demand two things of one field. The
+ * runbook refuses the empty tag, and the node program the others.
+ */
+const EMPTY_TAG: EventName = 'child of an index with an empty tag';
+const REFERRERS: EventName[] = ['cosign signature', 'attestation', 'SBOM by its tag', 'referrers fallback tag'];
+const allBut = (...names: EventName[]) => [...EVERY_TAG, EMPTY_TAG].filter(name => !names.includes(name));
+
+type Images = (repository: ecr.IRepository, stack: Stack) => Partial<ImagePrefetcherProps>;
+const filtered = (tags: TagFilter): Images => repository => ({ images: [ImageSelection.repository(repository, { tags })] });
+
+/** Selection, and the events that may start a run. Everything else of the corpus must not. */
+const TABLE: [string, Images, EventName[]][] = [
+  ['every tag', repository => ({ repositories: [repository] }), allBut()],
+  ['an exact tag', filtered({ include: ['latest'] }), ['push of latest']],
+  ['a prefix', filtered({ include: ['v*'] }), [...V1_2_0, 'push of v1.3.0-rc']],
+  ['a suffix', filtered({ include: ['*-prod'] }), ['push of build-7-prod']],
+  ['a wildcard', filtered({ include: ['build-*-prod'] }), ['push of build-7-prod']],
+  ['several includes', filtered({ include: ['latest', '*-prod'] }), ['push of latest', 'push of build-7-prod']],
+  ['the short form', repository => ({ repositories: [repository], imageTags: ['latest'] }), ['push of latest']],
+  ['an excluded tag', filtered({ exclude: ['latest'] }), [...allBut('push of latest'), ...REFERRERS]],
+  ['an excluded prefix', filtered({ exclude: ['v*'] }), ['push of latest', 'push of build-7-prod', EMPTY_TAG]],
+  ['an excluded suffix', filtered({ exclude: ['*-rc'] }), [...allBut('push of v1.3.0-rc'), ...REFERRERS]],
+  ['excludes of several kinds', filtered({ exclude: ['latest', '*-rc', 'build-*-prod'] }), [...V1_2_0, EMPTY_TAG]],
+  // EventBridge can't demand both of one field: the node program, which knows the exclude, has the last word.
+  ['includes and excludes', filtered({ include: ['v*'], exclude: ['*-rc'] }), [...V1_2_0, 'push of v1.3.0-rc']],
+  ['a fixed tag', repository => ({ images: [ImageSelection.tag(repository, 'v1.2.0')] }), V1_2_0],
+  ['two fixed tags', repository => ({ images: [ImageSelection.tag(repository, 'v1.2.0'), ImageSelection.tag(repository, 'latest')] }), [...V1_2_0, 'push of latest']],
+  ['a fixed tag by name', () => ({ images: [ImageSelection.registry(`${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/team/app:latest`)] }), ['push of latest']],
+  ['a pull-through cache', () => ({ images: [ImageSelection.pullThroughCache('team/app', 'v1.2.0')] }), V1_2_0],
+  ['a digest', repository => ({ images: [ImageSelection.digest(repository, `sha256:${'a'.repeat(64)}`)] }), []],
+  ['a public image', () => ({ images: [ImageSelection.registry('public.ecr.aws/team/app:v1.2.0')] }), []],
+  ['a repository of another account with an event bus', (_, stack) => ({
+    repositories: [ecr.Repository.fromRepositoryArn(stack, 'Foreign', `arn:aws:ecr:${REGION}:210987654321:repository/team/app`)],
+    eventBus: new EventBus(stack, 'Bus'),
+  }), ['other account']],
+  ['a repository of another account without one', (_, stack) => ({
+    repositories: [ecr.Repository.fromRepositoryArn(stack, 'Foreign', `arn:aws:ecr:${REGION}:210987654321:repository/team/app`)],
+  }), []],
+  ['a repository of another region with an event bus', (_, stack) => ({
+    repositories: [ecr.Repository.fromRepositoryArn(stack, 'Far', `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/team/app`)],
+    eventBus: new EventBus(stack, 'Bus'),
+  }), ['other region']],
+  ['300 repositories', (_, stack) => ({
+    repositories: [...Array(300).keys()].map(index => ecr.Repository.fromRepositoryName(stack, `R${index}`, index === 299 ? 'team/app' : `team/service-${index}`)),
+  }), allBut()],
+];
+
+function synthesised(images: Images): Template {
+  const stack = new Stack(new App(), 'Stack', { env: { account: ACCOUNT, region: REGION } });
+  new ImagePrefetcher(stack, 'Prefetcher', {
+    cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
+    nodes: [NodeSelection.nodegroupNames('nodes')],
+    ...images(ecr.Repository.fromRepositoryName(stack, 'Repository', 'team/app'), stack),
+  });
+  const assembly = (stack.node.root as App).synth();
+  const { template } = assembly.getStackByName('Stack');
+  fs.rmSync(assembly.directory, { recursive: true });
+  return new Template(template, { account: ACCOUNT, region: REGION, stackName: 'Stack' });
+}
+
+(skipped ? describe.skip : describe)('the rules of a synthesised template, matched by AWS\'s event-ruler', () => {
+  const names = Object.keys(ECR_EVENTS) as EventName[];
+  let matched: EventName[][];
+
+  beforeAll(() => {
+    const patterns = TABLE.map(([, images]) => synthesised(images).resources('AWS::Events::Rule').map(rule => rule.properties.EventPattern));
+    const answers = askEventRuler(patterns.flat().map(pattern => ({ pattern, events: Object.values(ECR_EVENTS) })));
+    matched = patterns.map(({ length }) => {
+      const rules = answers.splice(0, length);
+      return names.filter((_, event) => rules.some(rule => rule[event]));
+    });
+  }, 120_000);
+
+  test.each(TABLE.map(([name, , expected], row) => ({ name, expected, row })))('for $name start on these events only', ({ expected, row }) => {
+    expect([...matched[row]].sort()).toEqual([...expected].sort());
+  });
+});
+
+test('the runbook refuses the tags that no image can have', () => {
+  const documents = synthesised(repository => ({ repositories: [repository] })).resources('AWS::SSM::Document');
+  const runbook = documents.find(document => document.properties.DocumentType === 'Automation')!;
+  const { allowedPattern } = runbook.properties.Content.parameters.Tag;
+  expect(['', 'v1;reboot', 'v1 v2', '$(reboot)', '-v1', 'v'.repeat(129)].filter(tag => new RegExp(allowedPattern).test(tag))).toEqual([]);
+  expect(['v1', 'build-7_x.Y', 'v'.repeat(128)].filter(tag => !new RegExp(allowedPattern).test(tag))).toEqual([]);
+});

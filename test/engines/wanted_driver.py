@@ -1,0 +1,14 @@
+"""Asks the node program which pushed images it wants: JSON lines {"words": […], "references": […]} -> [true, false, …]."""
+import importlib.util
+import json
+import sys
+
+spec = importlib.util.spec_from_file_location('image_prefetcher', sys.argv[1])
+program = importlib.util.module_from_spec(spec)
+# No compiled copy beside the program.
+sys.dont_write_bytecode = True
+spec.loader.exec_module(program)
+
+for line in sys.stdin:
+    question = json.loads(line)
+    print(json.dumps([program.wanted(question['words'], reference) for reference in question['references']]))

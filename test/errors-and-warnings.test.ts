@@ -1,0 +1,164 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { Duration, Lazy, Stack } from 'aws-cdk-lib';
+import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { ACCOUNT, newCluster, newStack, prefetch } from './fixture';
+import { BootGate, ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../src';
+
+const ROOT = path.join(__dirname, '..');
+
+/** The rows of docs/errors-and-warnings.md: what happens, and the message word for word (… stands for what varies). */
+const ROWS = fs.readFileSync(path.join(ROOT, 'docs', 'errors-and-warnings.md'), 'utf8').split('\n')
+  .map(line => /^\| (.+?) \| `(.+)` \| (.+) \|$/.exec(line))
+  .filter(row => row !== null)
+  .map(([, condition, message, whatToDo]) => ({ condition, message, whatToDo }));
+
+const given = (props: Partial<ImagePrefetcherProps>) => () => prefetch(props);
+const image = (selection: () => ImageSelection) => () => prefetch({ images: [selection()] });
+const tags = (filter: TagFilter) => withRepositories(repository => ({ images: [ImageSelection.repository(repository(), { tags: filter })] }));
+const nodes = (selection: () => NodeSelection) => () => prefetch({ nodes: [selection()] });
+
+function withRepositories(props: (repository: (name?: string) => ecr.IRepository, stack: Stack) => Partial<ImagePrefetcherProps>) {
+  return () => {
+    const stack = newStack();
+    return prefetch(props((name = 'team/app') => ecr.Repository.fromRepositoryName(stack, `Repository ${name}`, name), stack), stack);
+  };
+}
+
+function withNodegroup(amiType: eks.NodegroupAmiType) {
+  return () => {
+    const stack = newStack();
+    const cluster = newCluster(stack);
+    return prefetch({ cluster, nodegroups: [cluster.addNodegroupCapacity('Nodes', { amiType })] }, stack);
+  };
+}
+
+function withClusterOf(environment: { account: string; region: string }) {
+  return () => {
+    const stack = newStack();
+    const cluster = eks.Cluster.fromClusterAttributes(new Stack(stack.node.root, 'Other', { env: environment }), 'Cluster', { clusterName: 'production' });
+    return prefetch({ cluster, nodes: [NodeSelection.selfManaged()] }, stack);
+  };
+}
+
+/** What provokes each row. */
+const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
+  'no images': given({ repositories: [], images: [] }),
+  'no nodes': given({ nodegroups: [], nodes: [] }),
+  '`imageTags` without `repositories`': given({ imageTags: ['v*'], repositories: [], images: [ImageSelection.registry('quay.io/org/app:v1')] }),
+  '`onPush` and `onJoin` both off': given({ onPush: false, onJoin: false }),
+  'the cluster is in another region': withClusterOf({ account: ACCOUNT, region: 'eu-west-1' }),
+  'the cluster is in another account': withClusterOf({ account: '210987654321', region: 'us-east-1' }),
+  '`onJoin` off and no push can arrive': given({ onJoin: false, images: [ImageSelection.registry('quay.io/org/app:v1')] }),
+  '`maxConcurrency` out of range': given({ maxConcurrency: '0' }),
+  '`maxErrors` out of range': given({ maxErrors: '101%' }),
+  '`reconcileEvery` out of range': given({ reconcileEvery: Duration.minutes(5) }),
+  '`timeout` out of range': given({ timeout: Duration.hours(49) }),
+  '`parallelPulls` out of range': given({ parallelPulls: 17 }),
+  '`maxDiskUsage` at or above the kubelet\'s threshold': given({ maxDiskUsage: 85 }),
+  '`keep` out of range': withRepositories(repository => ({ images: [ImageSelection.repository(repository(), { keep: 0 })] })),
+  'a repository that can\'t exist': withRepositories(repository => ({ repositories: [repository('Team/App')] })),
+  'a tag that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.tag(repository(), 'latest;reboot')] })),
+  'a digest that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.digest(repository(), 'sha256:abc')] })),
+  'an image name that can\'t exist': image(() => ImageSelection.registry('quay.io/Org/app:v1')),
+  'an image name known only at deployment': image(() => ImageSelection.registry(Lazy.string({ produce: () => 'nginx' }))),
+  'a tag pattern known only at deployment': tags({ include: [Lazy.string({ produce: () => 'v*' })] }),
+  'a tag pattern with other characters': tags({ include: ['v1 v2'] }),
+  'a tag pattern with several `*` in a row': tags({ include: ['v**'] }),
+  'an empty include list': tags({ include: [] }),
+  'a filter that leaves no tag': tags({ include: ['v1*'], exclude: ['v*'] }),
+  'a filter too long for an event pattern': tags({ exclude: [...Array(100).keys()].map(index => `excluded-tag-${index}`) }),
+  'too many filters with wildcards': withRepositories(repository => ({
+    images: [...Array(31).keys()].map(index => ImageSelection.repository(repository(`team/app-${index}`), { tags: { include: [`v*-${index}`] } })),
+  })),
+  'more images than a document holds': withRepositories(repository => ({
+    repositories: [...Array(300).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(10)}app`)),
+  })),
+  'a selection of no node groups': nodes(() => NodeSelection.nodegroups([])),
+  'a node group of another cluster': () => {
+    const stack = newStack();
+    return prefetch({ nodegroups: [newCluster(stack, 'Other').addNodegroupCapacity('Nodes')] }, stack);
+  },
+  'a Windows node group': withNodegroup(eks.NodegroupAmiType.WINDOWS_CORE_2022_X86_64),
+  'a Bottlerocket node group': withNodegroup(eks.NodegroupAmiType.BOTTLEROCKET_X86_64),
+  'the whole of an Auto Mode cluster': () => {
+    const stack = newStack();
+    return prefetch({ cluster: new eks.Cluster(stack, 'Auto', { version: eks.KubernetesVersion.V1_33 }), nodes: [NodeSelection.cluster()] }, stack);
+  },
+  'the whole of a Fargate cluster': () => {
+    const stack = newStack();
+    return prefetch({ cluster: new eks.FargateCluster(stack, 'Fargate', { version: eks.KubernetesVersion.V1_33, coreDnsComputeType: eks.CoreDnsComputeType.EC2 }), nodes: [NodeSelection.cluster()] }, stack);
+  },
+  'an Auto Scaling group with Windows': () => {
+    const stack = newStack();
+    const group = new autoscaling.AutoScalingGroup(stack, 'Group', {
+      vpc: new ec2.Vpc(stack, 'Vpc'),
+      instanceType: new ec2.InstanceType('m7i.large'),
+      machineImage: ec2.MachineImage.latestWindows(ec2.WindowsVersion.WINDOWS_SERVER_2022_ENGLISH_CORE_BASE),
+    });
+    return prefetch({ nodes: [NodeSelection.autoScalingGroup(group)] }, stack);
+  },
+  'no or more than 5 tag keys': nodes(() => NodeSelection.tags({})),
+  'no or more than 50 values of a tag': nodes(() => NodeSelection.tags({ team: [] })),
+  'no names': nodes(() => NodeSelection.karpenterNodePools()),
+  'a name that can\'t exist': nodes(() => NodeSelection.nodegroupNames('gpu nodes')),
+  '`maxWait` of the boot gate out of range': () => {
+    const { stack, prefetcher } = prefetch();
+    new BootGate(prefetcher, { maxWait: Duration.minutes(11) });
+    return { stack };
+  },
+  '`impliedLatest`: an image without a tag': image(() => ImageSelection.registry('nginx')),
+  '`nodeRoleNotVisible`: nodes whose role can\'t be seen': nodes(() => NodeSelection.selfManaged()),
+  '`noPushEvents`: a repository of another region or account': withRepositories((_, stack) => ({
+    repositories: [ecr.Repository.fromRepositoryArn(stack, 'Far', `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/team/app`)],
+  })),
+  '`importedNodeRole`: a node role that is not made in this app': () => {
+    const stack = newStack();
+    return prefetch({ nodeRoles: [iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes')] }, stack);
+  },
+  '`manyNodePolicies`: very many repositories with long names': withRepositories(repository => ({
+    repositories: [...Array(240).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(6)}app`)),
+  })),
+};
+
+/** The message of the error, or of this library's only warning. */
+function provoke(condition: string): string {
+  try {
+    const { stack } = PROVOKED[condition]();
+    const warnings = stack.node.findAll().flatMap(construct => construct.node.metadata)
+      .filter(({ type, data }) => type === 'aws:cdk:warning' && data.includes('[ack: cdk-eks-image-prefetcher:'))
+      .map(({ data }) => data.replace(/ \[ack: cdk-eks-image-prefetcher:(\w+)\]$/, (_: string, id: string) => condition.startsWith(`\`${id}\`:`) ? '' : ` (its id is ${id})`));
+    return warnings.join('; ') || 'neither an error nor a warning';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+test('the table has what is provoked here, and nothing else', () => {
+  expect(ROWS.map(({ condition }) => condition).sort()).toEqual(Object.keys(PROVOKED).sort());
+});
+
+test.each(ROWS)('$condition: says what the table says', ({ condition, message }) => {
+  const provoked = provoke(condition);
+  if (message.includes('…')) {
+    const parts = message.split('…').map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    expect(provoked).toMatch(new RegExp(`^${parts.join('.+')}$`));
+  } else {
+    expect(provoked).toBe(message);
+  }
+});
+
+test('the table has every error and warning of the source', () => {
+  const source = fs.readdirSync(path.join(ROOT, 'src')).map(file => fs.readFileSync(path.join(ROOT, 'src', file), 'utf8')).join('\n');
+  const messages = [...source.matchAll(/(?:throw new Error\(|addWarningV2\('[\w:-]+',\s*)(['`])(.+)\1/g)].map(([, , text]) => text);
+  expect(messages).toHaveLength([...source.matchAll(/throw new |\.add(?:Warning|Error|Info)/g)].length);
+  const unlisted = messages.filter(text => {
+    const parts = text.replace(/\$\{(?:[^{}]|\{[^}]*\})*\}/g, '…').split('…').map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    return !ROWS.some(({ message }) => new RegExp(`^${parts.join('.*')}$`).test(message));
+  });
+  expect(unlisted).toEqual([]);
+});
