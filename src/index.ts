@@ -1,3 +1,4 @@
+export * from './boot-gate';
 export * from './image-prefetcher';
 export * from './image-prefetcher-props';
 export * from './image-selection';

@@ -21,7 +21,10 @@ export function newCluster(stack: Stack, id = 'Cluster'): eks.Cluster {
 }
 
 /** A prefetcher with one cluster, one node group and one repository, where the test doesn't say otherwise. */
-export function prefetch(props: Partial<ImagePrefetcherProps> = {}, stack = newStack()): { stack: Stack; prefetcher: ImagePrefetcher; template: () => Template } {
+export function prefetch(
+  props: Partial<ImagePrefetcherProps> = {},
+  stack = newStack(),
+): { stack: Stack; prefetcher: ImagePrefetcher; template: () => Template } {
   const cluster = props.cluster ?? newCluster(stack);
   const nodegroups = props.nodegroups ?? (props.nodes ? undefined : [(cluster as eks.Cluster).addNodegroupCapacity('Gpu')]);
   const repositories = props.repositories ?? (props.images ? undefined : [new ecr.Repository(stack, 'Training')]);
