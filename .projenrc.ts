@@ -97,4 +97,11 @@ project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --com
 // The default of the publishing tool is the same, and no workflow needs a registry's host name.
 project.github!.tryFindWorkflow('release')!.file!.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
 
+// Where a package was downloaded from is the business of the machine that installs it.
+project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
+
+// jsii's own is the one at the top.
+project.gitignore.removePatterns('tsconfig.json');
+project.gitignore.addPatterns('/tsconfig.json');
+
 project.synth();

@@ -29,7 +29,7 @@ GATE_REPORT = STATE + '/gate.json'
 PLUGINS = '/etc/eks/image-credential-provider'
 IMAGES = 'containerd.services.images.v1.Images/'
 LEASES = 'containerd.services.leases.v1.Leases/'
-# Labels on containerd's image records. An owner's value: newest or fixed, with ` pinned`; RELEASED: may be removed.
+# Labels on containerd's image records. An owner's value: newest or fixed, +pinned; or RELEASED: may be removed.
 PIN = 'io.cri-containerd.pinned'
 OWNER = 'cdk-eks-image-prefetcher/owner.'
 PULLED = 'cdk-eks-image-prefetcher/pulled'
@@ -220,7 +220,7 @@ def call(run, command, stdin=b'', seconds=60, watch=None, environment=()):
     with process:
         while True:
             try:
-                out, err = process.communicate(stdin, 0.2)
+                out, err = process.communicate(stdin, 0.05)
                 return process.returncode, out, err.decode(errors='replace')
             except subprocess.TimeoutExpired:
                 stdin = None
@@ -512,7 +512,7 @@ class Image:
         self.reference, self.source, self.repeat = reference, source, repeat
         self.host, self.path, self.tag, self.digest = FIXED.fullmatch(reference).groups()
         self.repository = self.host + '/' + self.path
-        self.there, self.size, self.gone = None, 0, ''
+        self.there, self.size, self.gone, self.stopped = None, 0, '', False
 
     def learn(self, detail):
         self.digest, self.size = detail['imageDigest'], detail.get('imageSizeInBytes', 0)
@@ -527,25 +527,31 @@ class Image:
 def list_wanted(run):
     """The images of the words, in their order, with digest and size where these can be had."""
     images = {}
+
+    def add(reference, repeat=False):
+        source = 'fixed' if reference in run.words else 'newest'
+        return images.setdefault(reference, Image(reference, source, repeat))
+
+    def examine(image):
+        for detail in listings.get(image.repository, []):
+            if image.tag in detail.get('imageTags', []) and is_container_image(detail):
+                image.learn(detail)
+        image.there = image_status(run, image.reference)
+        if not image.current() and not image.size:
+            look_up(run, image)
+
     with ThreadPoolExecutor(4) as pool:
         words = [run.pushed] if run.pushed else run.words
-        names = [name for one in selections(words) for name in one.repositories]
+        names = list({name: 0 for one in selections(words) for name in one.repositories})
         listings = dict(zip(names, pool.map(lambda name: listing(run, name), names)))
         for word in words:
             if FIXED.fullmatch(word):
-                images.setdefault(word, Image(word, 'fixed' if word in run.words else 'newest'))
+                add(word)
             for one in selections([word]):
                 for name in one.repositories:
-                    for detail, tags in one.newest(listings[name]):
+                    for _, tags in one.newest(listings[name]):
                         for tag in tags:
-                            image = Image(f'{name}:{tag}', 'newest', tag != tags[0])
-                            images.setdefault(image.reference, image).learn(detail)
-
-        def examine(image):
-            image.there = image_status(run, image.reference)
-            if not image.current() and not image.size:
-                look_up(run, image)
-
+                            add(f'{name}:{tag}', tag != tags[0])
         list(pool.map(examine, images.values()))
     return list(images.values())
 
@@ -587,7 +593,7 @@ def disk(run, need=0):
 
 def admit(run, image):
     """Waits for a free place; the failure when there is no room even with no other pull under way."""
-    there = image.digest and image.tag and image_status(run, image.by_digest())
+    there = image.digest and run.left() > 0 and image_status(run, image.by_digest())
     image.need = 0 if there else image.size * UNPACKED
     with run.changed:
         while run.left() > 0:
@@ -599,13 +605,17 @@ def admit(run, image):
                 run.flights.append(image)
                 return None
             run.changed.wait(1)
-    return Failure('TimeoutSeconds was over before it could begin')
+    return Failure('not begun')
 
 
 def too_full(run, image):
-    """An estimate was too low: the pull that began last stops."""
+    """Why this pull stops: an estimate was too low, and it is the last that began and still goes on."""
     full, words = disk(run)
-    return words if full and run.flights[-1] is image else None
+    with run.changed:
+        if full and [one for one in run.flights if not one.stopped][-1] is image:
+            image.stopped = True
+            return 'stopped half-way: ' + words
+    return None
 
 
 def pull(run, image, problem):
@@ -623,7 +633,7 @@ def pull(run, image, problem):
     except Exception as error:
         outcome = getattr(error, 'outcome', 'failed')
         words = str(error) if isinstance(error, Failure) else repr(error)
-        if unsure and (getattr(error, 'passing', False) or 'not found' in str(error)):
+        if unsure and (getattr(error, 'passing', False) or outcome == 'refused' or 'not found' in words):
             settle(run, image, 'present', f'cannot ask whether it has moved: {words}')
         else:
             run.report(image.reference, outcome, words + ' (TimeoutSeconds is over)' * (run.left() < 0))
@@ -643,8 +653,8 @@ def pull_once(run, image):
 
 
 def drop_partial(run):
-    """containerd frees what a cancelled pull has written when a lease is deleted."""
-    time.sleep(1)
+    """containerd lets go of a cancelled pull, but frees the disk only when it next collects garbage: now."""
+    time.sleep(0.5)
     lease = [(1, f'cdk-eks-image-prefetcher-{time.time()}')]
     grpc(run, run.containerd, LEASES + 'Create', lease)
     grpc(run, run.containerd, LEASES + 'Delete', [*lease, (2, 1)])
@@ -716,7 +726,7 @@ def mark(run, image, pulled):
     records = list_records(run) if pulled else run.records
     for name in names_of(records, image):
         labels = records[name][1]
-        after = relabel(labels, run.owner, image.source + ' pinned' * run.pin)
+        after = relabel(labels, run.owner, image.source + '+pinned' * run.pin)
         if pulled and '@' in name and name not in run.records:
             after[PULLED] = 'true'
         write_labels(run, name, records[name], after)
@@ -782,7 +792,7 @@ def prefetch(run):
         run.images = list_wanted(run)
         run.missing = {image for image in run.images if image.source == 'fixed' or not image.gone}
         bring(run)
-        if run.moment == 'reconcile':
+        if run.moment == 'reconcile' and run.left() > 0:
             release(run)
 
 
