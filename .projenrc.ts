@@ -97,6 +97,9 @@ project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --com
 // The default of the publishing tool is the same, and no workflow needs a registry's host name.
 project.github!.tryFindWorkflow('release')!.file!.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
 
+// 1.13.0 was published without the packages of some of its platforms, which a lock file must name.
+project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
+
 // Where a package was downloaded from is the business of the machine that installs it.
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
 
