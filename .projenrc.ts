@@ -41,7 +41,6 @@ const project = new awscdk.AwsCdkConstructLibrary({
     configFilePath: 'jest.config.json',
   },
   gitignore: ['.jsii.tabl.json', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
-  npmignore: ['/testbed/', '/bench/', '/examples/', '/docs/', '/rosetta/', '/.ci/', '/jest.config.json', '__pycache__/'],
   devDeps: ['aws-cdk-lib', 'constructs', 'tsx', 'yaml', 'fast-check', 'cdk-nag', '@aws-cdk/aws-eks-v2-alpha@2.240.0-alpha.0'],
   publishToPypi: { distName: 'cdk-eks-image-prefetcher', module: 'cdk_eks_image_prefetcher' },
   publishToMaven: {
@@ -102,6 +101,8 @@ project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
 
 // Where a package was downloaded from is the business of the machine that installs it.
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
+
+for (const path of ['/testbed/', '/bench/', '/examples/', '/docs/', '/rosetta/', '/.ci/', '/jest.config.json', '/.jsii.tabl.json', '__pycache__/']) project.addPackageIgnore(path);
 
 // jsii's own is the one at the top.
 project.gitignore.removePatterns('tsconfig.json');
