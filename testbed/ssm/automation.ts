@@ -3,8 +3,8 @@ import { Refused } from './errors';
 import { fromApi, substitute } from './parameters';
 import type { CommandResult, Systems } from './run-command';
 import { sendCommand } from './run-command';
-import type { Value } from './template';
 import type { Timeline } from './timeline';
+import type { Value } from './value';
 
 export interface StepResult {
   readonly name: string;

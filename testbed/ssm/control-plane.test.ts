@@ -1,6 +1,6 @@
 import { ControlPlane } from './control-plane';
 import { FakeNode, HERE, matcher, pushOf, sampleTemplate } from './sample-template';
-import { Value } from './template';
+import type { Value } from './value';
 
 function deploy(fleet: FakeNode[], change: (resources: Value) => void = () => undefined): ControlPlane {
   const template = sampleTemplate();

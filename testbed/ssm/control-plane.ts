@@ -11,10 +11,10 @@ import { LogGroups } from './log-groups';
 import type { Systems } from './run-command';
 import type { AssociationResult } from './state-manager';
 import { StateManager } from './state-manager';
-import type { Environment, Value } from './template';
 import { Template } from './template';
 import type { ProgressListener, Step } from './timeline';
 import { Timeline } from './timeline';
+import type { Environment, Value } from './value';
 
 export interface ControlPlaneProps extends Environment {
   readonly matcher: PatternMatcher;

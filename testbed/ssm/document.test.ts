@@ -1,6 +1,6 @@
 import { renderCommand, SsmDocument } from './document';
 import { fromApi, substitute } from './parameters';
-import { Value } from './template';
+import type { Value } from './value';
 
 function document(parameters: Value, inputs: Value = { runCommand: ['true'] }): SsmDocument {
   return new SsmDocument('Doc', 'Command', { schemaVersion: '2.2', parameters, mainSteps: [{ action: 'aws:runShellScript', precondition: { StringEquals: ['platformType', 'Linux'] }, inputs }] }, 'Document');

@@ -1,7 +1,8 @@
 import { Refused } from './errors';
 import type { ParameterDefinition, ParameterValues } from './parameters';
 import { NAME_IN_BRACES, checkParameters, substitute } from './parameters';
-import type { Template, Value } from './template';
+import type { Template } from './template';
+import type { Value } from './value';
 
 const MAX_BYTES = 64 * 1024;
 

@@ -1,6 +1,7 @@
 import { Refused } from './errors';
 import { atPath, checkInputTransformer, transformInput } from './input-transformer';
-import type { Template, Value } from './template';
+import type { Template } from './template';
+import type { Value } from './value';
 
 export type Event = Record<string, Value>;
 

@@ -1,6 +1,8 @@
 import { Refused } from './errors';
-import type { RequestContext } from './iam';
-import type { Value } from './template';
+import type { Value } from './value';
+
+/** Condition keys of a request, such as `iam:PassedToService` or `ssm:resourceTag/Name`. */
+export type RequestContext = Record<string, string | string[]>;
 
 type Test = (pattern: string, value: string) => boolean;
 

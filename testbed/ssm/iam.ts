@@ -1,16 +1,14 @@
 import { Refused } from './errors';
-import { conditionsHold, glob } from './iam-conditions';
+import { conditionsHold, glob, RequestContext } from './iam-conditions';
 import { AWS_MANAGED_POLICIES } from './managed-policies';
-import type { Resource, Template, Value } from './template';
+import type { Resource, Template } from './template';
+import type { Value } from './value';
 
 export interface Decision {
   readonly allowed: boolean;
   /** Who may not do what on what, for an error message. */
   readonly reason: string;
 }
-
-/** Condition keys of a request, such as `iam:PassedToService` or `ssm:resourceTag/Name`. */
-export type RequestContext = Record<string, string | string[]>;
 
 interface Role {
   readonly trust: Value[];

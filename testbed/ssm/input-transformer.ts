@@ -1,5 +1,5 @@
 import { Refused } from './errors';
-import type { Value } from './template';
+import type { Value } from './value';
 
 /** AWS::Events::Rule InputTransformer. */
 export interface InputTransformer {

@@ -1,5 +1,5 @@
 import { Refused } from './errors';
-import type { Value } from './template';
+import type { Value } from './value';
 
 /** A parameter of an SSM document, Command or Automation. */
 export interface ParameterDefinition {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Environment, Value } from './template';
+import type { Environment, Value } from './value';
 
 /** What is known of a resource before it is deployed. */
 export interface Undeployed {

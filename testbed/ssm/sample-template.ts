@@ -1,5 +1,5 @@
 import type { CommandOutput, CommandTarget } from './fleet';
-import type { Value } from './template';
+import type { Value } from './value';
 
 /** For tests: where the sample would be deployed. */
 export const HERE = { account: '123456789012', region: 'us-east-1', stackName: 'Demo' };

@@ -6,8 +6,8 @@ import { fromApi } from './parameters';
 import { dispatch, rateControl } from './rate-control';
 import type { Invocation, Systems } from './run-command';
 import { countsAsError, invoke } from './run-command';
-import type { Value } from './template';
 import type { Timeline } from './timeline';
+import type { Value } from './value';
 
 export interface AssociationResult {
   readonly association: string;

@@ -1,17 +1,6 @@
 import { Refused } from './errors';
 import { physicalValues } from './physical-values';
-
-/** Any value of a template before and after its intrinsics are resolved. */
-export type Value = any;
-
-/** Where the stack would be deployed. */
-export interface Environment {
-  readonly account: string;
-  readonly region: string;
-  readonly stackName: string;
-  /** Values only a deployment would know: `LogicalId` (Ref, parameters) or `LogicalId.Attribute` (Fn::GetAtt). */
-  readonly overrides?: Record<string, string>;
-}
+import type { Environment, Value } from './value';
 
 export interface Resource {
   readonly logicalId: string;
