@@ -5,9 +5,9 @@
 import { App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
-import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 import { RealDeployment } from '../testbed/deployment';
 import { missingForNodes, Node } from '../testbed/engines';
+import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 const ROUNDS = 5;
 const MEGABYTES = 500;

@@ -1,9 +1,9 @@
 /** The main job, end to end. `--json` prints the result as one JSON object; progress goes to standard error. */
-import { stack } from '../examples/demo/app';
-import { canMatchEvents, missingForNodes } from './engines';
 import { Progress } from './demo/progress';
 import { runOnRealNodes } from './demo/real-nodes';
 import { walkThrough } from './demo/walk-through';
+import { canMatchEvents, missingForNodes } from './engines';
+import { stack } from '../examples/demo/app';
 
 async function main(args: string[]): Promise<void> {
   const unknown = args.filter(arg => arg !== '--json');

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { Stack, Stage } from 'aws-cdk-lib';
-import { ACCOUNT, EventRuler, Node, REGION, Testbed } from './engines';
-import { CommandTarget, ControlPlane, PatternMatcher } from './ssm';
+import { ACCOUNT, EventRuler, GateNode, Node, NodeOptions, REGION, SsmDocuments, Testbed } from './engines';
+import { CommandTarget, ControlPlane, PatternMatcher, Resource } from './ssm';
 
 /** A disk of its own for each node's images, as on EC2: how full this machine is must not matter. Only what is used takes room. */
 const IMAGE_DISK_MEGABYTES = 20_000;
@@ -24,15 +24,37 @@ export class Deployment {
 
   /** The tags that EKS gives to the instances of the node group whose logical id holds `part`. */
   nodegroupTags(part: string): NodegroupTags {
-    const { template } = this.plane;
-    const nodegroup = template.resources('AWS::EKS::Nodegroup').find(({ logicalId }) => logicalId.includes(part));
-    if (!nodegroup) throw new Error(`no node group with '${part}' in its logical id`);
-    const cluster = nodegroup.properties.ClusterName as string;
+    const { logicalId, properties } = this.nodegroup(part);
+    const cluster = properties.ClusterName as string;
     return {
       'eks:cluster-name': cluster,
-      'eks:nodegroup-name': template.attribute(nodegroup.logicalId, 'NodegroupName'),
+      'eks:nodegroup-name': this.plane.template.attribute(logicalId, 'NodegroupName'),
       [`kubernetes.io/cluster/${cluster}`]: 'owned',
     };
+  }
+
+  /** The user data that the launch template of that node group gives to its instances. */
+  userData(part: string): string {
+    const { template } = this.plane;
+    const { LaunchTemplate: used } = this.nodegroup(part).properties;
+    const launchTemplate = template.resources('AWS::EC2::LaunchTemplate').find(({ logicalId }) => template.ref(logicalId) === used?.Id);
+    const encoded = launchTemplate?.properties.LaunchTemplateData.UserData;
+    if (!encoded) throw new Error(`the node group with '${part}' in its logical id has no launch template with user data`);
+    return Buffer.from(encoded, 'base64').toString();
+  }
+
+  /** Makes the Command documents known to the AWS CLI on the nodes. */
+  async publishDocuments(documents: SsmDocuments): Promise<void> {
+    const { template } = this.plane;
+    for (const { logicalId, properties } of template.resources('AWS::SSM::Document')) {
+      if (properties.DocumentType === 'Command') await documents.create(template.ref(logicalId), properties.Content);
+    }
+  }
+
+  private nodegroup(part: string): Resource {
+    const nodegroup = this.plane.template.resources('AWS::EKS::Nodegroup').find(({ logicalId }) => logicalId.includes(part));
+    if (!nodegroup) throw new Error(`no node group with '${part}' in its logical id`);
+    return nodegroup;
   }
 }
 
@@ -45,6 +67,7 @@ export class RealDeployment extends Deployment {
       for (const { properties } of deployment.plane.template.resources('AWS::ECR::Repository')) {
         await testbed.ecr.createRepository(properties.RepositoryName);
       }
+      await deployment.publishDocuments(testbed.documents);
       return deployment;
     } catch (error) {
       await testbed.stop();
@@ -59,6 +82,13 @@ export class RealDeployment extends Deployment {
   /** Boots a node of the node group whose logical id holds `part`. */
   async addNode(name: string, part: string): Promise<Node> {
     const node = await this.testbed.addNode(name, this.nodegroupTags(part), { imageDiskMegabytes: IMAGE_DISK_MEGABYTES });
+    this.fleet.push(node);
+    return node;
+  }
+
+  /** Boots such a node as EC2 does, with the user data of its node group's launch template. */
+  async addGateNode(name: string, part: string, options: NodeOptions = {}): Promise<GateNode> {
+    const node = await this.testbed.addGateNode(name, this.nodegroupTags(part), this.userData(part), { imageDiskMegabytes: IMAGE_DISK_MEGABYTES, ...options });
     this.fleet.push(node);
     return node;
   }

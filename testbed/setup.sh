@@ -13,6 +13,10 @@ CONTAINERD_VERSION=v2.2.4
 CRI_TOOLS_VERSION=v1.36.0
 CLOUD_PROVIDER_AWS_VERSION=v1.35.3
 EVENT_RULER_VERSION=2.1.0
+# The release whose systemd and cloud-init are nearest to those of Amazon Linux 2023.
+GATE_ROOT_RELEASE=bookworm
+# python3-cffi-backend: debootstrap does not resolve virtual packages, and cloud-init needs it.
+GATE_ROOT_PACKAGES=systemd,python3,python3-cffi-backend,curl,runc,cloud-init
 PYTHON_PACKAGES=('moto[server]==5.2.5' awscli==1.46.3 cfn-lint==1.58.0 ruff==0.17.6 pytest==9.2.0)
 
 # Program to look for, and the Debian package that brings it.
@@ -53,6 +57,7 @@ main() {
   python_environment
   go_engines
   event_ruler
+  gate_root
   conclude
 }
 
@@ -220,6 +225,25 @@ event_ruler() {
     "$cache/java/classes/testbed/EventRulerLines.class" "event patterns can't be matched by AWS's event-ruler" \
     mvn -q -B -f "$here/event-ruler/pom.xml" "-DeventRulerVersion=$EVENT_RULER_VERSION" "-DoutputFolder=$cache/java" \
     "-DoutputDirectory=$cache/java/lib" -DincludeScope=runtime compile dependency:copy-dependencies
+}
+
+# Root file system of the nodes that boot by a real systemd and cloud-init.
+gate_root() {
+  if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
+    return
+  fi
+  provide gate-root "$GATE_ROOT_RELEASE $GATE_ROOT_PACKAGES" "$cache/gate-root/lib/systemd/systemd" \
+    "the boot gate can't be tested with a real systemd" make_gate_root
+}
+
+make_gate_root() {
+  local draft=$cache/gate-root.draft
+  rm -rf --one-file-system "$draft" "$cache/gate-root"
+  debootstrap --variant=minbase --include="$GATE_ROOT_PACKAGES" "$GATE_ROOT_RELEASE" "$draft" &&
+    rm -f "$draft"/var/cache/apt/archives/*.deb &&
+    # Nothing starts but what a node's own files say.
+    rm -rf "$draft"/etc/systemd/system/* &&
+    mv "$draft" "$cache/gate-root"
 }
 
 conclude() {

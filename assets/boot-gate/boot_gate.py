@@ -1,4 +1,4 @@
-"""Runs the node program of one ImagePrefetcher before the kubelet starts: fetches its SSM document, as the SSM agent does, and runs it."""
+"""Runs the node program before the kubelet starts: fetches the SSM document, as the SSM agent does, and runs it."""
 import json
 import os
 import subprocess
@@ -17,9 +17,10 @@ def report(outcome, **facts):
 
 
 def fetch(name, region):
-    command = ['aws', 'ssm', 'get-document', '--region', region, '--name', name, '--query', 'Content', '--output', 'text']
+    command = ['aws', 'ssm', 'get-document', '--region', region, '--name', name]
     retries = {'AWS_RETRY_MODE': 'standard', 'AWS_MAX_ATTEMPTS': '5'}
-    answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **retries))
+    answer = subprocess.run([*command, '--query', 'Content', '--output', 'text'], env=dict(os.environ, **retries),
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if answer.returncode:
         raise OSError(f'cannot fetch the SSM document {name}: {answer.stderr.decode(errors="replace").strip()[-500:]}')
     return json.loads(answer.stdout)

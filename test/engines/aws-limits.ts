@@ -1,4 +1,5 @@
-import { Environment, Template } from '../../testbed/ssm/template';
+import { Template } from '../../testbed/ssm/template';
+import { Environment } from '../../testbed/ssm/value';
 
 /** The limits of AWS that a prefetcher of any size must stay within; each line says which one is broken, and where. */
 export function brokenLimits(source: any, environment: Environment): string[] {

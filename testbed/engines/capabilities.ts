@@ -19,6 +19,15 @@ export function missingForNodes(): string[] {
   return kernelProblem();
 }
 
+/** Why nodes that boot by a real systemd can't run on this machine; empty when they can. */
+export function missingForGateNodes(): string[] {
+  const root = path.join(CACHE_FOLDER, 'gate-root');
+  return [
+    ...missingForNodes(),
+    ...(fs.existsSync(root) ? [] : [`${root} does not exist: testbed/setup.sh makes it by debootstrap, as root on Debian and Ubuntu`]),
+  ];
+}
+
 /** True when the Java matcher (AWS's event-ruler) was built. */
 export function canMatchEvents(): boolean {
   return fs.existsSync(path.join(CACHE_FOLDER, 'java', 'classes', 'testbed', 'EventRulerLines.class')) && onPath('java');

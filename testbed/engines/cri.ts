@@ -27,8 +27,7 @@ export class Cri {
   }
 
   async images(): Promise<CriImage[]> {
-    const { images } = JSON.parse(await this.ok(['images', '-o', 'json'])) as { images?: RawImage[] };
-    return (images ?? []).map(toImage);
+    return parseImages(await this.ok(['images', '-o', 'json']));
   }
 
   async imageStatus(reference: string): Promise<CriImage | undefined> {
@@ -83,6 +82,12 @@ export class Cri {
     const endpoint = `unix://${CONTAINERD_SOCKET}`;
     return this.exec([engine('crictl'), '--runtime-endpoint', endpoint, '--image-endpoint', endpoint, '--timeout', '600s', ...args], { env });
   }
+}
+
+/** Reads what `crictl images -o json` prints. */
+export function parseImages(json: string): CriImage[] {
+  const { images } = JSON.parse(json) as { images?: RawImage[] };
+  return (images ?? []).map(toImage);
 }
 
 interface RawImage {

@@ -62,9 +62,11 @@ export class Node {
   readonly tags: Record<string, string>;
   readonly instanceId = `i-${crypto.randomBytes(9).toString('hex').slice(0, 17)}`;
   readonly cri = new Cri((argv, options) => this.exec(argv, options));
-  private readonly folder: string;
-  private readonly settings: NodeSettings;
-  private readonly controlGroup: string;
+  protected readonly folder: string;
+  protected readonly settings: NodeSettings;
+  protected readonly controlGroup: string;
+  /** Parent of the pods' control groups, as the node sees it. */
+  protected podsControlGroup: string;
   private holder?: Daemon;
   /** First process of the node, as this machine sees it. */
   private init = 0;
@@ -72,7 +74,7 @@ export class Node {
   private kubelet?: Daemon;
   private pods = 0;
 
-  constructor(workspace: Workspace, private readonly props: NodeProps) {
+  constructor(workspace: Workspace, protected readonly props: NodeProps) {
     if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(props.name)) {
       throw new Error(`a node's name must be a host name in lower case, got ${JSON.stringify(props.name)}`);
     }
@@ -80,6 +82,7 @@ export class Node {
     this.tags = props.tags;
     this.folder = workspace.makeFolder(props.name);
     this.controlGroup = `/${workspace.id}/${props.name}`;
+    this.podsControlGroup = this.controlGroup;
     this.settings = {
       name: props.name,
       instanceId: this.instanceId,
@@ -92,10 +95,6 @@ export class Node {
 
   /** Boots: file systems, containerd with its pause image, kubelet. */
   async start(): Promise<void> {
-    for (const name of ['upper', 'work', 'root', 'containerd', 'run', 'tmp', 'var/log']) {
-      fs.mkdirSync(path.join(this.folder, name), { recursive: true });
-    }
-    await this.writeFiles();
     await this.boot();
     await this.startContainerd();
     await this.loadPauseImage();
@@ -130,7 +129,7 @@ export class Node {
     const sandboxFile = this.writeTemporary(`${pod}-sandbox.json`, {
       metadata: { name: pod, namespace: 'default', uid: crypto.randomUUID(), attempt: 1 },
       log_directory: '/var/log/pods',
-      linux: { cgroup_parent: this.controlGroup, security_context: { namespace_options: { network: 2 } } },
+      linux: { cgroup_parent: this.podsControlGroup, security_context: { namespace_options: { network: 2 } } },
     });
     const started = Date.now();
     const sandbox = await this.cri.runSandbox(sandboxFile);
@@ -220,28 +219,30 @@ export class Node {
     await this.startKubelet();
   }
 
-  private async writeFiles(): Promise<void> {
-    const upper = path.join(this.folder, 'upper');
-    fs.mkdirSync(path.join(upper, 'root'), { mode: 0o700 });
-    fs.mkdirSync(path.join(upper, 'etc/kubernetes/kubelet/config.json.d'), { recursive: true });
-    for (const [file, content] of Object.entries(nodeFiles(this.settings))) {
-      fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
-      fs.writeFileSync(path.join(upper, file), content);
-    }
-    for (const [file, target] of Object.entries(nodeLinks())) {
-      fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
-      fs.symlinkSync(target, path.join(upper, file));
-    }
-    await exportImage(await buildImage(0, 'pause'), PAUSE_IMAGE, path.join(upper, 'etc/eks/pause.tar'));
+  /** Text files of the node, by path. */
+  protected files(): Record<string, string> {
+    return nodeFiles(this.settings);
   }
 
-  private async boot(): Promise<void> {
+  /** Symbolic links of the node, by path. */
+  protected links(): Record<string, string> {
+    return nodeLinks();
+  }
+
+  /** What the first process of the node runs, with its arguments. */
+  protected bootCommand(): string[] {
+    return [path.join(__dirname, 'node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.props.imageDiskMegabytes ?? 0)];
+  }
+
+  /** Writes the node's files and starts its first process. */
+  protected async boot(): Promise<void> {
+    for (const name of ['upper', 'work', 'root', 'containerd', 'run', 'tmp', 'var/log']) {
+      fs.mkdirSync(path.join(this.folder, name), { recursive: true });
+    }
+    await this.writeFiles();
     const log = path.join(this.folder, 'boot.log');
     fs.writeFileSync(log, '');
-    this.holder = new Daemon([
-      'unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child',
-      'bash', path.join(__dirname, 'node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.props.imageDiskMegabytes ?? 0),
-    ], log);
+    this.holder = new Daemon(['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', 'bash', ...this.bootCommand()], log);
     const holder = this.holder;
     await waitFor(`node ${this.name} to boot`, () => {
       if (!holder.running) {
@@ -250,6 +251,21 @@ export class Node {
       return fs.readFileSync(log, 'utf8').endsWith('ready\n') || undefined;
     }, 30, () => holder.logTail);
     this.init = Number(fs.readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
+  }
+
+  private async writeFiles(): Promise<void> {
+    const upper = path.join(this.folder, 'upper');
+    fs.mkdirSync(path.join(upper, 'root'), { mode: 0o700 });
+    fs.mkdirSync(path.join(upper, 'etc/kubernetes/kubelet/config.json.d'), { recursive: true });
+    for (const [file, content] of Object.entries(this.files())) {
+      fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
+      fs.writeFileSync(path.join(upper, file), content, { mode: content.startsWith('#!') ? 0o755 : 0o644 });
+    }
+    for (const [file, target] of Object.entries(this.links())) {
+      fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
+      fs.symlinkSync(target, path.join(upper, file));
+    }
+    await exportImage(await buildImage(0, 'pause'), PAUSE_IMAGE, path.join(upper, 'etc/eks/pause.tar'));
   }
 
   private async loadPauseImage(): Promise<void> {

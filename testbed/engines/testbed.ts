@@ -1,9 +1,11 @@
 import { ACCOUNT, Ecr } from './ecr';
 import { EcrEvent, pushEvent } from './ecr-events';
+import { GateNode } from './gate-node';
 import { buildImage, Image, pushImage } from './images';
 import { Moto } from './moto';
 import { Node, NodeProps } from './node';
 import { Registry } from './registry';
+import { SsmDocuments } from './ssm-documents';
 import { Workspace } from './workspace';
 
 export interface PushProps {
@@ -16,7 +18,7 @@ export interface PushProps {
   readonly ecr?: Ecr;
 }
 
-export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'imageDiskMegabytes'>>;
+export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes'>>;
 
 /** An image that is in the registry and known to the ECR API. */
 export interface PushedImage {
@@ -46,22 +48,20 @@ export class Testbed {
   }
 
   readonly nodes: Node[] = [];
+  readonly documents: SsmDocuments;
 
-  private constructor(readonly workspace: Workspace, readonly moto: Moto, readonly ecr: Ecr, readonly registry: Registry) {}
+  private constructor(readonly workspace: Workspace, readonly moto: Moto, readonly ecr: Ecr, readonly registry: Registry) {
+    this.documents = new SsmDocuments(moto);
+  }
 
   /** Boots a node that reaches the registry by its ECR host name; `registries` adds hosts or puts something else there. */
-  async addNode(name: string, tags: Record<string, string>, options: NodeOptions = {}): Promise<Node> {
-    const node = new Node(this.workspace, {
-      name,
-      tags,
-      registries: { [this.ecr.registryHost]: this.registry.url, ...options.registries },
-      aws: this.moto.environment,
-      region: this.ecr.region,
-      imageDiskMegabytes: options.imageDiskMegabytes,
-    });
-    await node.start();
-    this.nodes.push(node);
-    return node;
+  addNode(name: string, tags: Record<string, string>, options: NodeOptions = {}): Promise<Node> {
+    return this.start(new Node(this.workspace, this.nodeProps(name, tags, options)));
+  }
+
+  /** Boots such a node as EC2 does, by systemd and cloud-init with that user data. */
+  addGateNode(name: string, tags: Record<string, string>, userData: string, options: NodeOptions = {}): Promise<GateNode> {
+    return this.start(new GateNode(this.workspace, { ...this.nodeProps(name, tags, options), userData }));
   }
 
   /** Builds and pushes an image, as a developer's `docker push` does. The repository must exist. */
@@ -82,5 +82,22 @@ export class Testbed {
   /** Stops everything and removes every trace. */
   stop(): Promise<void> {
     return this.workspace.stop();
+  }
+
+  private nodeProps(name: string, tags: Record<string, string>, options: NodeOptions): NodeProps {
+    return {
+      aws: this.moto.environment,
+      ...options,
+      name,
+      tags,
+      registries: { [this.ecr.registryHost]: this.registry.url, ...options.registries },
+      region: this.ecr.region,
+    };
+  }
+
+  private async start<T extends Node>(node: T): Promise<T> {
+    await node.start();
+    this.nodes.push(node);
+    return node;
   }
 }
