@@ -95,10 +95,18 @@ def selections(words):
     return [Selection(match) for match in map(NEWEST.fullmatch, words) if match]
 
 
+def place(reference):
+    """What a reference names, whichever of ECR's host names for one registry it uses."""
+    host, _, rest = reference.partition('/')
+    registry = ECR_HOST.fullmatch(host)
+    return registry.groups() if registry else host, rest
+
+
 def wanted(words, reference):
-    """Whether a pushed HOST/repository:tag is among the wanted images."""
+    """The wanted references that a pushed HOST/repository:tag stands for; none when it is not wanted."""
     repository, _, tag = reference.rpartition(':')
-    return reference in words or any(repository in one.repositories and one.takes(tag) for one in selections(words))
+    newest = any(repository in one.repositories and one.takes(tag) for one in selections(words))
+    return [reference] * newest + [word for word in words if place(word) == place(reference)]
 
 
 # ---- What goes wrong, and what may pass by itself ----
@@ -132,7 +140,7 @@ class Run:
         self.started = time.monotonic()
         self.owner = self.endpoint = self.error = ''
         self.images, self.providers, self.flights = [], [], []
-        self.answers, self.records = {}, {}
+        self.answers, self.refusals, self.records = {}, {}, {}
         self.secrets, self.unlisted, self.missing = set(), set(), set()
         self.asking, self.changed = threading.Lock(), threading.Condition()
         self.counts = collections.Counter()
@@ -396,7 +404,14 @@ def credentials(run, reference):
             if any(matches_image(pattern, reference) for pattern in provider['matchImages']):
                 key = provider['name'], reference.partition('/')[0]
                 if key not in run.answers:
-                    run.answers[key] = ask_plugin(run, provider, reference)
+                    try:
+                        run.answers[key] = ask_plugin(run, provider, reference)
+                    except Failure as failure:
+                        if failure.passing:
+                            raise
+                        # The kubelet, too, then does without: a public registry needs none.
+                        run.answers[key] = []
+                        run.refusals[key[1]] = f' ({failure})'
                 found = pick_credentials(run.answers[key], reference)
                 if found:
                     run.secrets = run.secrets | {*found[1:], basic(found)} - {''}
@@ -495,15 +510,19 @@ def look_up(run, image):
             detail = persist(run, lambda: describe_images(run, image.repository, '--image-ids', selector))[0]
             image.learn(detail)
             if not is_container_image(detail):
-                image.gone = 'it is not a container image'
+                image.gone = NO_IMAGE
         else:
             ask_registry(run, image)
     except Exception as error:  # whatever it is, the pull itself will tell
         if 'NotFoundException' in str(error):
+            # A pull-through cache still fetches it when it is pulled.
             image.gone = 'it is not in ECR (any more)'
 
 
 # ---- Step 2: the wanted list ----
+
+NO_IMAGE = 'it is not a container image'
+
 
 class Image:
     """One wanted reference and what is known of it."""
@@ -541,7 +560,7 @@ def list_wanted(run):
             look_up(run, image)
 
     with ThreadPoolExecutor(4) as pool:
-        words = [run.pushed] if run.pushed else run.words
+        words = wanted(run.words, run.pushed) if run.pushed else run.words
         names = list({name: 0 for one in selections(words) for name in one.repositories})
         listings = dict(zip(names, pool.map(lambda name: listing(run, name), names)))
         for word in words:
@@ -576,7 +595,7 @@ def bring(run):
         for image in sorted(run.images, key=lambda one: one.repeat):
             if image.there and (image.gone or image.current()):
                 settle(run, image, 'present', image.gone)
-            elif image.gone:
+            elif image.gone == NO_IMAGE:
                 run.report(image.reference, 'skipped', image.gone)
             else:
                 pool.submit(pull, run, image, admit(run, image))
@@ -586,9 +605,10 @@ def disk(run, need=0):
     """(whether the image filesystem would be too full, as the kubelet reckons it, in words)."""
     figures = os.statvfs(run.mount)
     used, total = figures.f_blocks - figures.f_bavail, figures.f_blocks
+    more = f'the pull needs about {need / 2 ** 30:.2f} GiB more, ' if need else ''
     return ((used + need / figures.f_frsize) * 100 > run.max_usage * total,
             f'the disk is {used * 100 / total:.1f}% full of {total * figures.f_frsize / 2 ** 30:.1f} GiB, '
-            f'the pull needs about {need / 2 ** 30:.2f} GiB more, MaxDiskUsage is {run.max_usage}%')
+            f'{more}MaxDiskUsage is {run.max_usage}%')
 
 
 def admit(run, image):
@@ -635,8 +655,11 @@ def pull(run, image, problem):
         words = str(error) if isinstance(error, Failure) else repr(error)
         if unsure and (getattr(error, 'passing', False) or outcome == 'refused' or 'not found' in words):
             settle(run, image, 'present', f'cannot ask whether it has moved: {words}')
+        elif image.gone and 'not found' in words:
+            run.report(image.reference, 'skipped', image.gone)
         else:
-            run.report(image.reference, outcome, words + ' (TimeoutSeconds is over)' * (run.left() < 0))
+            words += run.refusals.get(image.host, '') + ' (TimeoutSeconds is over)' * (run.left() < 0)
+            run.report(image.reference, outcome, words)
         if outcome == 'refused' and not problem:
             drop_partial(run)
     finally:
@@ -668,7 +691,8 @@ def settle(run, image, outcome, reason='', **facts):
         reason = f'{reason} not pinned: {failure}'
     run.missing.discard(image)
     digests = [name.partition('@')[2] for name in image.there[0]]
-    facts['digest'] = image.digest if image.digest in digests else digests[0]
+    if digests:  # an image that was loaded without a registry has none
+        facts['digest'] = image.digest if image.digest in digests else digests[0]
     run.report(image.reference, outcome, reason, bytes=image.there[1], **facts)
 
 
@@ -727,7 +751,9 @@ def mark(run, image, pulled):
     for name in names_of(records, image):
         labels = records[name][1]
         after = relabel(labels, run.owner, image.source + '+pinned' * run.pin)
-        if pulled and '@' in name and name not in run.records:
+        # What somebody loaded without a registry has its tag already, but no digest.
+        loaded = run.records.get(image.reference, [''])[0] == records[name][0]
+        if pulled and '@' in name and name not in run.records and not loaded:
             after[PULLED] = 'true'
         write_labels(run, name, records[name], after)
 

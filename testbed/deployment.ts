@@ -88,7 +88,8 @@ export class RealDeployment extends Deployment {
 
   /** Boots such a node as EC2 does, with the user data of its node group's launch template. */
   async addGateNode(name: string, part: string, options: NodeOptions = {}): Promise<GateNode> {
-    const node = await this.testbed.addGateNode(name, this.nodegroupTags(part), this.userData(part), { imageDiskMegabytes: IMAGE_DISK_MEGABYTES, ...options });
+    const node = await this.testbed.addGateNode(name, this.nodegroupTags(part), this.userData(part),
+      { imageDiskMegabytes: IMAGE_DISK_MEGABYTES, ...options });
     this.fleet.push(node);
     return node;
   }

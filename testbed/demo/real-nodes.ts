@@ -1,4 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
+import { GateDemo, gateDemo } from './boot-gate';
 import { Progress } from './progress';
 import { RealDeployment } from '../deployment';
 import { Node } from '../engines';
@@ -26,6 +27,8 @@ export interface DemoResult {
   readonly untouchedNodes: { readonly name: string; readonly images: string[] }[];
   /** A node that joins after the push. */
   readonly lateNode: DemoNode & { readonly prefetchedStartMs: number };
+  /** The first pod of a node with the boot gate. Left out where systemd cannot run. */
+  readonly gate?: GateDemo;
 }
 
 /** Pushes an image, and starts a pod cold and a pod prefetched on real containerd. */
@@ -80,6 +83,8 @@ async function demonstrate(deployment: RealDeployment, progress: Progress): Prom
   const latePod = await late.startPod(pushed.reference, { pull: true });
   progress.say(`its first pod starts in ${latePod.ms} ms`);
 
+  const gate = await gateDemo(deployment, pushed.reference, progress);
+
   return {
     coldStartMs: cold.ms,
     prefetchedStartMs: warm.ms,
@@ -88,6 +93,7 @@ async function demonstrate(deployment: RealDeployment, progress: Progress): Prom
     nodes,
     untouchedNodes: [{ name: webNode.name, images: untouched }],
     lateNode: { ...toDemoNode(lateInvocations[0]), prefetchedStartMs: latePod.ms },
+    gate,
   };
 }
 
