@@ -29,7 +29,8 @@ export interface BootGateOptions {
  * pod can be scheduled to a cold node. It fails open: at the bound, or when anything goes wrong, the kubelet starts.
  *
  * The user data names the prefetcher's SSM document and holds no list of images, so that a new image or a new version
- * of this library leaves the launch template, and with it the running nodes, as they are.
+ * of this library leaves the launch template, and with it the running nodes, as they are. A node takes the gate of one
+ * prefetcher: give one prefetcher all the images that its first pods need.
  */
 export class BootGate {
   private readonly script: string;
