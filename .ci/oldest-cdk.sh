@@ -12,7 +12,7 @@ cdk=$(floor aws-cdk-lib)
 constructs=$(floor constructs)
 echo "aws-cdk-lib $cdk, constructs $constructs"
 
-cp -r "$root"/{src,assets,docs,tsconfig.dev.json,package.json,jest.config.json,README.md,LICENSE} "$copy"
+cp -r "$root"/{src,assets,docs,examples,testbed,tsconfig.dev.json,package.json,jest.config.json,README.md,LICENSE} "$copy"
 # The unit tests: those on real engines hold templates against AWS, whatever CDK wrote them.
 tar -C "$root" --exclude=test/engines --exclude=test/nodes --exclude=test/node-program -c test | tar -C "$copy" -x
 

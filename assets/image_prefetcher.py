@@ -103,7 +103,12 @@ def place(reference):
 
 
 def wanted(words, reference):
-    """The wanted references that a pushed HOST/repository:tag stands for; none when it is not wanted."""
+    """Whether a pushed HOST/repository:tag is among the wanted images."""
+    return bool(arrivals(words, reference))
+
+
+def arrivals(words, reference):
+    """The wanted images that a pushed HOST/repository:tag is."""
     repository, _, tag = reference.rpartition(':')
     newest = any(repository in one.repositories and one.takes(tag) for one in selections(words))
     return [reference] * newest + [word for word in words if place(word) == place(reference)]
@@ -560,7 +565,7 @@ def list_wanted(run):
             look_up(run, image)
 
     with ThreadPoolExecutor(4) as pool:
-        words = wanted(run.words, run.pushed) if run.pushed else run.words
+        words = arrivals(run.words, run.pushed) if run.pushed else run.words
         names = list({name: 0 for one in selections(words) for name in one.repositories})
         listings = dict(zip(names, pool.map(lambda name: listing(run, name), names)))
         for word in words:

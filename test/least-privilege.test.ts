@@ -98,7 +98,8 @@ describe('the policy of the nodes', () => {
   // The node groups of aws-eks-v2 may read every repository by an AWS managed policy: what this library adds is the policy alone.
   const statements = template.resources('AWS::IAM::ManagedPolicy').find(({ logicalId }) => logicalId.startsWith('PrefetcherANodesPolicy'))!
     .properties.PolicyDocument.Statement as { Action: string | string[]; Resource: string | string[] }[];
-  const resourcesOf = (action: string) => statements.filter(statement => [statement.Action].flat().includes(action)).flatMap(statement => statement.Resource);
+  const resourcesOf = (action: string) =>
+    statements.filter(statement => [statement.Action].flat().includes(action)).flatMap(statement => statement.Resource);
 
   test('lets them pull and list the selected repositories only', () => {
     for (const action of ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability', 'ecr:DescribeImages']) {

@@ -112,6 +112,13 @@ def test_a_failing_provider_is_named_and_asked_again(program, run, plugin):
     assert len(plugin()) == 2
 
 
+def test_without_what_a_provider_refuses_the_registry_is_asked_all_the_same(program, run, plugin):
+    run.providers[0]['env'].append(dict(name='BROKEN', value='AccessDeniedException'))
+    assert [program.credentials(run, f'{ECR}/{name}:1') for name in 'ab'] == [None, None]
+    assert len(plugin()) == 1
+    assert 'provider failed: cannot: AccessDeniedException' in run.refusals[ECR]
+
+
 def test_credentials_go_to_the_runtime_by_standard_input_only(program, run, plugin, monkeypatch):
     called = []
 

@@ -149,6 +149,15 @@ def test_what_was_there_before_is_pinned_but_not_called_pulled(program, run, con
     assert containerd.labels(app(1))[PIN] == 'pinned'
 
 
+def test_what_was_loaded_without_a_registry_is_pinned_but_not_called_pulled(program, run, containerd):
+    containerd.image('id1', app(1, 'v1'), digest=digest(1))
+    by(program, run, 'a', NEWEST, containerd)
+    # The pull that proves it adds the name by digest.
+    containerd.image('id1', app(1))
+    wanted(program, run, app(1, 'v1'), pulled=True)
+    assert containerd.labels(app(1)) == {A: 'newest+pinned', PIN: 'pinned'}
+
+
 def test_without_pins_the_ownership_stays_known(program, run, pulled_one):
     run.pin = False
     by(program, run, 'a', NEWEST, pulled_one)

@@ -172,11 +172,30 @@ def test_a_tag_that_moved_and_cannot_be_pulled_is_a_failure(program, run, node, 
 
 def test_an_image_that_is_gone_from_ecr(program, run, node, capsys):
     gone = 'it is not in ECR (any more)'
+    node.fails['h.io/a:1'] = [program.Failure('repository does not exist: not found')]
     lines = bring(program, run, capsys, image(program, 'a:1', gone=gone),
                   image(program, 'b:1', gone=gone, digest='', there=(['h.io/b@sha256:1'], 5)))
     assert (lines['a:1']['outcome'], lines['a:1']['reason']) == ('skipped', gone)
     assert (lines['b:1']['outcome'], lines['b:1']['reason']) == ('present', gone)
     assert [one.path for one in run.missing] == ['a']
+
+
+def test_an_image_that_is_not_in_ecr_yet_is_fetched_by_its_pull_through_cache(program, run, node, capsys):
+    lines = bring(program, run, capsys, image(program, 'a:1', gone='it is not in ECR (any more)'))
+    assert lines['a:1']['outcome'] == 'pulled'
+    assert not run.missing
+
+
+def test_what_is_no_container_image_is_not_pulled(program, run, node, capsys):
+    lines = bring(program, run, capsys, image(program, 'a:1', gone=program.NO_IMAGE))
+    assert (lines['a:1']['outcome'], node.pulled) == ('skipped', [])
+
+
+def test_an_image_that_was_loaded_without_a_registry_has_no_digest(program, run, node, capsys):
+    node.fails['h.io/a:1'] = [program.Failure('connection refused')]
+    lines = bring(program, run, capsys, image(program, 'a:1', digest='', there=([], 5)))
+    assert lines['a:1']['outcome'] == 'present'
+    assert 'digest' not in lines['a:1']
 
 
 def test_a_pull_that_leaves_no_image_is_a_failure(program, run, node, monkeypatch, capsys):

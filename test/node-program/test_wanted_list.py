@@ -54,6 +54,14 @@ def test_a_push_of_another_repository_account_or_region_is_not_wanted(program):
     assert not program.wanted([], f'{HOST}/app:x')
 
 
+def test_a_push_is_known_by_every_host_name_of_the_registry(program):
+    dual_stack = HOST.replace('.dkr.ecr.', '.dkr-ecr.').replace('.amazonaws.com', '.on.aws')
+    words = [f'{dual_stack}/app:v1', f'{HOST}/app?newest=1', f'{HOST.replace("1234", "4321", 1)}/app:v1']
+    assert program.arrivals(words, f'{HOST}/app:v1') == [f'{HOST}/app:v1', f'{dual_stack}/app:v1']
+    assert program.arrivals(words[:1], f'{HOST}/app:v1') == [f'{dual_stack}/app:v1']
+    assert program.arrivals(words[:1], f'{HOST}/app:v2') == []
+
+
 def test_the_newest_images_are_those_pushed_last_whatever_the_order_of_the_listing(program):
     details = [detail(3, 'c'), detail(9, 'i'), detail(5, 'e'), detail(7, 'g')]
     assert newest(program, 'newest=2', details) == [['i'], ['g']]
