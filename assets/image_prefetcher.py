@@ -412,11 +412,11 @@ def credentials(run, reference):
                     try:
                         run.answers[key] = ask_plugin(run, provider, reference)
                     except Failure as failure:
-                        if failure.passing:
-                            raise
                         # The kubelet, too, then does without: a public registry needs none.
+                        run.refusals[key[1]] = failure
+                        if failure.passing:
+                            continue
                         run.answers[key] = []
-                        run.refusals[key[1]] = f' ({failure})'
                 found = pick_credentials(run.answers[key], reference)
                 if found:
                     run.secrets = run.secrets | {*found[1:], basic(found)} - {''}
@@ -663,8 +663,7 @@ def pull(run, image, problem):
         elif image.gone and 'not found' in words:
             run.report(image.reference, 'skipped', image.gone)
         else:
-            words += run.refusals.get(image.host, '') + ' (TimeoutSeconds is over)' * (run.left() < 0)
-            run.report(image.reference, outcome, words)
+            run.report(image.reference, outcome, words + ' (TimeoutSeconds is over)' * (run.left() < 0))
         if outcome == 'refused' and not problem:
             drop_partial(run)
     finally:
@@ -677,7 +676,14 @@ def pull(run, image, problem):
 def pull_once(run, image):
     user = credentials(run, image.reference)
     fields = [(1, [(1, image.reference)])] + ([(2, [(1, user[0]), (2, user[1])])] if user else [])
-    cri(run, 'PullImage', fields, seconds=run.left(), watch=lambda: too_full(run, image))
+    try:
+        cri(run, 'PullImage', fields, seconds=run.left(), watch=lambda: too_full(run, image))
+    except Failure as failure:
+        refusal = None if user else run.refusals.get(image.host)
+        if refusal and failure.outcome == 'failed':
+            failure = Failure(f'{failure}; {refusal}')
+            failure.passing = refusal.passing
+        raise failure from None
 
 
 def drop_partial(run):

@@ -103,20 +103,31 @@ def test_an_image_no_provider_matches_is_pulled_without_credentials(program, run
     assert plugin() == []
 
 
-def test_a_failing_provider_is_named_and_asked_again(program, run, plugin):
-    run.providers[0]['env'].append(dict(name='BROKEN', value='request timed out'))
-    for _ in range(2):
-        with pytest.raises(program.Failure, match='provider failed: cannot: request timed out') as raised:
-            program.credentials(run, f'{ECR}/a:1')
-        assert raised.value.passing
-    assert len(plugin()) == 2
-
-
-def test_without_what_a_provider_refuses_the_registry_is_asked_all_the_same(program, run, plugin):
-    run.providers[0]['env'].append(dict(name='BROKEN', value='AccessDeniedException'))
+@pytest.mark.parametrize('reason, calls', [('request timed out', 2), ('AccessDeniedException', 1)])
+def test_a_failing_provider_is_asked_again_only_when_it_may_pass(program, run, plugin, reason, calls):
+    run.providers[0]['env'].append(dict(name='BROKEN', value=reason))
     assert [program.credentials(run, f'{ECR}/{name}:1') for name in 'ab'] == [None, None]
-    assert len(plugin()) == 1
-    assert 'provider failed: cannot: AccessDeniedException' in run.refusals[ECR]
+    assert len(plugin()) == calls
+
+
+@pytest.mark.parametrize('reason, passing', [('request timed out', True), ('AccessDeniedException', False)])
+def test_a_pull_without_what_a_failing_provider_would_have_said(program, run, plugin, monkeypatch, reason, passing):
+    run.providers[0]['env'].append(dict(name='BROKEN', value=reason))
+    pulls = []
+
+    def cri(_, method, fields, **__):
+        pulls.append(fields)
+        if len(pulls) == 1:
+            raise program.Failure('401 Unauthorized')
+
+    monkeypatch.setattr(program, 'cri', cri)
+    image = program.Image(f'{ECR}/a:1', 'fixed')
+    with pytest.raises(program.Failure, match=f'401 Unauthorized; .*provider failed: cannot: {reason}') as raised:
+        program.pull_once(run, image)
+    assert raised.value.passing == passing
+    # A public registry lets it.
+    program.pull_once(run, image)
+    assert pulls == [[(1, [(1, f'{ECR}/a:1')])]] * 2
 
 
 def test_credentials_go_to_the_runtime_by_standard_input_only(program, run, plugin, monkeypatch):
