@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
-import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
 import { compressibleImage } from './compressible-image';
+import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
 import { FaultProxy, Node, pushImage, runOk, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);

@@ -27,7 +27,10 @@ onRealNodes('a registry that fails', bed => {
   async function behindProxy(...repositories: string[]): Promise<BehindProxy> {
     const proxy = new FaultProxy(bed.testbed.workspace, bed.testbed.registry);
     await proxy.start();
-    const deployment = await bed.deployPrefetcher(stack => ({ repositories: repositories.map(name => repository(stack, name)), timeout: Duration.seconds(60) }));
+    const deployment = await bed.deployPrefetcher(stack => ({
+      repositories: repositories.map(name => repository(stack, name)),
+      timeout: Duration.seconds(60),
+    }));
     const node = await bed.addNode(deployment, 'Gpu', { registries: { [bed.testbed.ecr.registryHost]: proxy.url } });
     return { proxy, deployment, node };
   }

@@ -105,7 +105,8 @@ onRealNodes('a pin', bed => {
     const both = await version(['One', 'Two']);
     const node = await bed.addNode(both);
     const [shared] = [await bed.push('shared', 'v1'), await bed.push('filler', 'v1')];
-    const reconcile = async (deployment: typeof both) => runsOfReconcile(await deployment.plane.reconcile()).map(({ status, line }) => ({ status, outcome: line(shared.reference)?.outcome }));
+    const reconcile = async (deployment: typeof both) => runsOfReconcile(await deployment.plane.reconcile())
+      .map(({ status, line }) => ({ status, outcome: line(shared.reference)?.outcome }));
     expect(await reconcile(both)).toEqual([{ status: 'Success', outcome: 'pulled' }, { status: 'Success', outcome: 'present' }]);
 
     const two = await version(['Two'], both);

@@ -74,8 +74,8 @@ export class Bed {
   }
 
   /** Pushes a small image. Another seed makes another image of the same tag. */
-  push(repository: string, tag: string, options: Partial<PushProps> = {}): Promise<PushedImage> {
-    return this.testbed.push({ repository, tag, megabytes: 1, ...options });
+  push(repositoryName: string, tag: string, options: Partial<PushProps> = {}): Promise<PushedImage> {
+    return this.testbed.push({ repository: repositoryName, tag, megabytes: 1, ...options });
   }
 }
 
@@ -96,10 +96,10 @@ export interface Run extends NodeReport {
   readonly status: Invocation['status'];
   readonly stdout: string;
   readonly stderr: string;
-  /** The line about an image. */
-  line(reference: string): ImageLine | undefined;
   /** `outcome` by image. */
   readonly outcomes: Record<string, string>;
+  /** The line about an image. */
+  line(reference: string): ImageLine | undefined;
 }
 
 function toRun(invocation: Invocation): Run {
