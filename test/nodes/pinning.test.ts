@@ -46,6 +46,22 @@ onRealNodes('a pin', bed => {
     expect(await node.imageStatus(pushed.reference)).toMatchObject({ pinned: true });
   });
 
+  test('survives a pod that pulls its image anew (imagePullPolicy Always), and still goes when it must', async () => {
+    const before = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'always')] }));
+    const node = await bed.addNode(before);
+    const pushed = await bed.push('always', 'v1');
+    await pushRun(before, pushed);
+    await node.cri.pull(pushed.reference, bed.testbed.ecr.credentials);
+    expect(await node.imageStatus(pushed.reference)).toMatchObject({ pinned: true });
+
+    expect(await reconcileRun(before)).toMatchObject({ status: 'Success', outcomes: { [pushed.reference]: 'present' } });
+    expect(await labels(node, pushed.reference)).toMatchObject({ [PIN]: 'pinned' });
+
+    await node.cri.pull(pushed.reference, bed.testbed.ecr.credentials);
+    await bed.push('always', 'v2');
+    expect(await reconcileRun(before)).toMatchObject({ status: 'Success', summary: { pulled: 1, unpinned: 1, removed: 1 } });
+  });
+
   test('goes when the image is no longer wanted, and the image stays for the kubelet to judge when it was named by hand', async () => {
     const before = await bed.deployPrefetcher(stack => ({ images: ['v1', 'v2'].map(tag => ImageSelection.tag(repository(stack, 'by-hand'), tag)) }));
     const node = await bed.addNode(before);

@@ -7,6 +7,9 @@ import { ImageLine, NodeReport, reportOf } from '../../testbed/report';
 import { EventResult, Invocation, ReconcileResult } from '../../testbed/ssm';
 import { newCluster, newStack } from '../fixture';
 
+// The CDK's own check of templates takes seconds to load; cfn-lint checks them in test/engines.
+process.env.CDK_VALIDATION = 'false';
+
 /** Tests on real nodes, which share a registry and an ECR API. Where none can run, they are skipped and the reasons printed. */
 export function onRealNodes(name: string, tests: (bed: Bed) => void): void {
   const missing = [...missingForNodes(), ...(canMatchEvents() ? [] : ['Java and AWS\'s event-ruler, which match events, are not there'])];
@@ -34,6 +37,8 @@ export class Bed {
 
   async stop(): Promise<void> {
     // A start that failed has cleaned up itself.
+    // Side by side; the testbed by itself stops one after the other.
+    await Promise.all(this.testbed?.nodes.map(node => node.stop()) ?? []);
     await this.testbed?.stop();
   }
 

@@ -1,5 +1,7 @@
+import * as crypto from 'node:crypto';
 import { onRealNodes, pushRun, reconcileRun, repository, runsOfEvent } from './real-nodes';
 import { ImageSelection } from '../../src';
+import { buildImage, Image, pushEvent, pushImage } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 
@@ -62,5 +64,31 @@ onRealNodes('a selection of', bed => {
     } finally {
       await bed.testbed.registry.start();
     }
+  });
+
+  test('an image of several architectures pulls the one for this node, once', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, 'index')] }));
+    const node = await bed.addNode(deployment);
+    const { ecr, registry } = bed.testbed;
+    const [mine, other] = [await buildImage(1, 'index-mine'), await buildImage(1, 'index-other')];
+    for (const [image, tag] of [[mine, 'mine'], [other, 'other']] as const) await pushImage(image, registry, 'index', tag);
+    const mediaType = 'application/vnd.oci.image.index.v1+json';
+    const child = (image: Image, architecture: string) => ({ mediaType: image.mediaType, digest: image.digest, size: image.manifest.length, platform: { os: 'linux', architecture } });
+    const manifest = JSON.stringify({
+      schemaVersion: 2, mediaType, manifests: [child(other, 's390x'), child(mine, process.arch === 'x64' ? 'amd64' : process.arch)],
+    });
+    const digest = `sha256:${crypto.createHash('sha256').update(manifest).digest('hex')}`;
+    await registry.putManifest('index', 'v1', manifest, mediaType);
+    await ecr.putImage({ repository: 'index', tag: 'v1', digest, manifest, mediaType });
+    for (const { digest: untagged, manifest: content, mediaType: type } of [mine, other]) await ecr.putImage({ repository: 'index', digest: untagged, manifest: content, mediaType: type });
+
+    const push = { account: ecr.account, region: ecr.region, repository: 'index' };
+    expect((await deployment.plane.putEvent(pushEvent({ ...push, digest: mine.digest, mediaType: mine.mediaType }))).deliveries).toEqual([]);
+    const { 'artifact-media-type': _, ...detail } = pushEvent({ ...push, tag: 'v1', digest, mediaType }).detail;
+    const [run] = runsOfEvent(await deployment.plane.putEvent({ ...pushEvent({ ...push, tag: 'v1', digest, mediaType }), detail }));
+    expect(run).toMatchObject({ status: 'Success', images: [{ image: reference('index:v1'), outcome: 'pulled', digest }] });
+    expect((await node.startPod(reference('index:v1'), { pull: true })).pulled).toBe(false);
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [reference('index:v1')]: 'present' } });
+    expect(registry.requests().filter(({ method, path }) => method === 'GET' && path.includes('/v2/index/') && path.includes(other.digest))).toEqual([]);
   });
 });
