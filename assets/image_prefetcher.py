@@ -664,6 +664,8 @@ def pull(run, image, problem):
             run.report(image.reference, 'skipped', image.gone)
         else:
             run.report(image.reference, outcome, words + ' (TimeoutSeconds is over)' * (run.left() < 0))
+            if outcome == 'failed':
+                run.unlisted.add(image.repository)  # what the node has of it stays until the new image is there
         if outcome == 'refused' and not problem:
             drop_partial(run)
     finally:

@@ -11,7 +11,8 @@ const PATH_COMPONENT = '[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*';
 const REPOSITORY = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
 const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
 const DIGEST = 'sha256:[a-f0-9]{64}';
-const HOST = '[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?';
+const LABEL = '[a-z0-9]+(?:-+[a-z0-9]+)*';
+const HOST = `${LABEL}(?:\\.${LABEL})*(?::[0-9]{1,5})?`;
 
 export const REPOSITORY_PATTERN = `^${REPOSITORY}$`;
 export const TAG_PATTERN = `^${TAG}$`;

@@ -34,6 +34,10 @@ describe('the wanted list', () => {
     expect(wanted(() => Object.keys(spelled).map(ImageSelection.registry)).split(' ')).toEqual([...new Set(Object.values(spelled))]);
   });
 
+  test.each(['Quay.io/org/app:v1', 'a..b/org/app:v1', 'quay.io-/org/app:v1'])('refuses the host of %s, which the nodes would refuse', name => {
+    expect(() => wanted(() => [ImageSelection.registry(name)])).toThrow(/an image name must be .*, got/);
+  });
+
   test('names a repository\'s tag, digest and newest images', () => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
     expect(wanted(stack => [
