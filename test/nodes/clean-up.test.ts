@@ -20,6 +20,18 @@ onRealNodes('reconcile', bed => {
     expect(await node.imageStatus(v3.reference)).toMatchObject({ pinned: true });
   });
 
+  test('keeps the previous image, pinned, while the newest one cannot be pulled', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'broken')] }));
+    const node = await bed.addNode(deployment);
+    const v1 = await bed.push('broken', 'v1');
+    await reconcileRun(deployment);
+
+    const v2 = await bed.push('broken', 'v2');
+    await bed.testbed.registry.deleteManifest('broken', v2.image.digest);
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Failed', outcomes: { [v2.reference]: 'failed' }, summary: { unpinned: 0, removed: 0 } });
+    expect(await node.imageStatus(v1.reference)).toMatchObject({ pinned: true });
+  });
+
   test('keeps an image that a container uses, without its pin, and removes it when the container is gone', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'in-use')] }));
     const node = await bed.addNode(deployment);
