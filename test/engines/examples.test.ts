@@ -12,7 +12,7 @@ const EXAMPLES = path.join(ROOT, 'examples');
 const names = fs.readdirSync(EXAMPLES).filter(name => fs.existsSync(path.join(EXAMPLES, name, 'app.ts')));
 
 const noLint = whyNoCfnLint();
-if (noLint) console.warn(`The examples are not linted: ${noLint}`);
+if (noLint) process.stderr.write(`The examples are not linted: ${noLint}\n`);
 
 // The deprecated package says so at every step.
 process.env.JSII_DEPRECATED = 'quiet';

@@ -16,7 +16,7 @@ const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);
 const APPS = 30;
 
 const noLint = whyNoCfnLint();
-if (noLint) console.warn(`The matrix of props is not linted: ${noLint}`);
+if (noLint) process.stderr.write(`The matrix of props is not linted: ${noLint}\n`);
 
 /** Everything that is chosen for one app, as plain values that a failure can show. */
 const choice = fc.record({

@@ -8,7 +8,7 @@ import { TagFilter } from '../../src/tag-filter';
 import { renderForNode, validateTagFilter } from '../../src/tag-patterns';
 
 const skipped = whyNoEventRuler() ?? (spawnSync('python3', ['--version']).status === 0 ? undefined : 'there is no python3 on the PATH');
-if (skipped) console.warn(`The tag matching of EventBridge and of the node program is not compared: ${skipped}`);
+if (skipped) process.stderr.write(`The tag matching of EventBridge and of the node program is not compared: ${skipped}\n`);
 
 const SEED = Number(process.env.TAG_FILTER_SEED ?? Date.now() % 2 ** 31);
 const FILTERS = 1_500;
