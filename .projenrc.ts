@@ -52,7 +52,7 @@ const project = new awscdk.AwsCdkConstructLibrary({
 });
 
 // `projen build` runs the fast tests; `npm test` runs everything, on the real engines too.
-project.testTask.reset('jest --testPathIgnorePatterns /test/engines/ --testPathIgnorePatterns /test/nodes/ --testPathIgnorePatterns /node_modules/');
+project.testTask.reset('jest --testPathIgnorePatterns /test/limits/ --testPathIgnorePatterns /test/nodes/ --testPathIgnorePatterns /node_modules/');
 project.testTask.spawn(project.tasks.tryFind('eslint')!);
 
 const setUp = project.addTask('testbed:set-up', {
@@ -63,10 +63,10 @@ const testNodeProgram = project.addTask('test:node-program', {
   description: 'Checks and tests the node program as Python',
   exec: 'bash test/node-program/run.sh',
 });
-const testEngines = project.addTask('test:engines', {
+const testLimits = project.addTask('test:limits', {
   description: 'Holds the synthesised templates against event-ruler, cfn-lint and cdk-nag',
-  exec: 'jest --runInBand --testPathPatterns /test/engines/',
-  env: { JEST_JUNIT_OUTPUT_NAME: 'junit-engines.xml' },
+  exec: 'jest --runInBand --testPathPatterns /test/limits/',
+  env: { JEST_JUNIT_OUTPUT_NAME: 'junit-limits.xml' },
   receiveArgs: true,
 });
 const testNodes = project.addTask('test:nodes', {
@@ -76,7 +76,7 @@ const testNodes = project.addTask('test:nodes', {
   receiveArgs: true,
 });
 const testAll = project.addTask('test:all', { description: 'Every test' });
-for (const task of [setUp, project.testTask, testNodeProgram, testEngines, testNodes]) testAll.spawn(task);
+for (const task of [setUp, project.testTask, testNodeProgram, testLimits, testNodes]) testAll.spawn(task);
 project.package.setScript('test', 'projen test:all');
 
 // Not a task: with --json, its output must be the object alone.

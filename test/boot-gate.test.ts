@@ -4,7 +4,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { flat, newCluster, newStack, prefetch, propertiesOf } from './fixture';
 import { BootGate, BootGateOptions, ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
-import { ControlPlane } from '../testbed/ssm';
+import { ControlPlane } from '../testbed/aws';
 
 /** EC2 takes 16 KB; what a user adds needs room too. */
 const MOST_BYTES = 10_240;

@@ -3,8 +3,8 @@ import { Template as Synthesised } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { ACCOUNT, newCluster, newStack, REGION } from './fixture';
 import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
-import { Iam } from '../testbed/ssm/iam';
-import { Template } from '../testbed/ssm/template';
+import { Iam } from '../testbed/aws/iam';
+import { Template } from '../testbed/aws/template';
 
 /** Two clusters with a prefetcher each, as one account would have them; the policies are evaluated as IAM does. */
 function deployed(): { template: Template; iam: Iam } {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { Stack, Stage } from 'aws-cdk-lib';
+import { CommandTarget, ControlPlane, PatternMatcher, Resource } from './aws';
 import { ACCOUNT, EventRuler, GateNode, Node, NodeOptions, REGION, SsmDocuments, Testbed } from './engines';
-import { CommandTarget, ControlPlane, PatternMatcher, Resource } from './ssm';
 
 /** A disk of its own for each node's images, as on EC2: how full this machine is must not matter. Only what is used takes room. */
 const IMAGE_DISK_MEGABYTES = 20_000;

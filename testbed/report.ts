@@ -1,4 +1,4 @@
-import { Invocation } from './ssm';
+import { Invocation } from './aws';
 
 /** A line that the node program prints for an image. */
 export interface ImageLine {

@@ -2,8 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { onRealNodes, Run, runsOfEvent, runsOfReconcile } from './real-nodes';
+import { CommandTarget, ControlPlane, Resource } from '../../testbed/aws';
 import { buildImage, Ecr, EventRuler, Image, Node, pushEvent, pushImage, Registry } from '../../testbed/engines';
-import { CommandTarget, ControlPlane, Resource } from '../../testbed/ssm';
 
 jest.setTimeout(120_000);
 // The deprecated package says so at every step.

@@ -1,10 +1,10 @@
 import * as fs from 'node:fs';
 import { newest, onRealNodes, only, runsOfEvent } from './real-nodes';
+import { RenderedCommand } from '../../testbed/aws';
+import { documentsOf, renderCommand } from '../../testbed/aws/document';
 import { Deployment } from '../../testbed/deployment';
 import { Node, pushEvent } from '../../testbed/engines';
 import { parseReport } from '../../testbed/report';
-import { RenderedCommand } from '../../testbed/ssm';
-import { documentsOf, renderCommand } from '../../testbed/ssm/document';
 
 jest.setTimeout(120_000);
 

@@ -1,13 +1,13 @@
 import { Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../../src';
+import { EventResult, Invocation, ReconcileResult } from '../../testbed/aws';
 import { Deployment } from '../../testbed/deployment';
 import { canMatchEvents, EventRuler, missingForNodes, Node, NodeOptions, PushedImage, PushProps, Testbed } from '../../testbed/engines';
 import { ImageLine, NodeReport, reportOf } from '../../testbed/report';
-import { EventResult, Invocation, ReconcileResult } from '../../testbed/ssm';
 import { newCluster, newStack } from '../fixture';
 
-// The CDK's own check of templates takes seconds to load; cfn-lint checks them in test/engines.
+// The CDK's own check of templates takes seconds to load; cfn-lint checks them in test/limits.
 process.env.CDK_VALIDATION = 'false';
 
 /** Tests on real nodes, which share a registry and an ECR API. Where none can run, they are skipped and the reasons printed. */

@@ -1,10 +1,10 @@
 import { Stack } from 'aws-cdk-lib';
 import { GateDemo, gateDemo } from './boot-gate';
 import { Progress } from './progress';
+import { Invocation } from '../aws';
 import { RealDeployment } from '../deployment';
 import { Node } from '../engines';
 import { ImageLine, reportOf } from '../report';
-import { Invocation } from '../ssm';
 
 const MEGABYTES = 1500;
 

@@ -1,8 +1,8 @@
 import { Stack } from 'aws-cdk-lib';
 import { Progress } from './progress';
+import { CommandTarget } from '../aws';
 import { Deployment } from '../deployment';
 import { ACCOUNT, canMatchEvents, EventRuler, pushEvent, REGION } from '../engines';
-import { CommandTarget } from '../ssm';
 
 export interface WalkThrough {
   /** Why nothing was run. */

@@ -6,7 +6,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import { ACCOUNT, ECR_EVENTS, EventName, REGION } from './ecr-events';
 import { askEventRuler, whyNoEventRuler } from './event-ruler';
 import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../../src';
-import { Template } from '../../testbed/ssm/template';
+import { Template } from '../../testbed/aws/template';
 
 const skipped = whyNoEventRuler();
 // Jest swallows what the console says of a file whose tests are all skipped.
