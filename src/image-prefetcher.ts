@@ -1,6 +1,9 @@
 import { Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
+import type { MultipartUserData } from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { BootGate } from './boot-gate';
+import type { BootGateOptions } from './boot-gate-options';
 import { CommandDocument } from './command-document';
 import { ImagePrefetcherProps } from './image-prefetcher-props';
 import { ImageSelection } from './image-selection';
@@ -72,6 +75,30 @@ export class ImagePrefetcher extends Construct {
     if (onJoin) {
       new Reconcile(this, 'Reconcile', { ...rollOut, every: props.reconcileEvery ?? Duration.minutes(30) });
     }
+  }
+
+  /**
+   * Makes the kubelet of a new AL2023 node wait, for a bounded time, until the wanted images are there: no pod can be
+   * scheduled to a cold node. It fails open: at the bound, or when anything goes wrong, the kubelet starts.
+   *
+   * The gate goes into the user data of a launch template; other parts of it stay as they are. It names this prefetcher's
+   * SSM document and holds no list of images, so that a new image or a new version of this library leaves the launch
+   * template, and with it the running nodes, as they are. A node waits at one gate: give one prefetcher all the images
+   * that its first pods need.
+   *
+   * @throws an error at synth when this user data has a boot gate already, or when `maxWait` is out of its range
+   */
+  public addBootGate(userData: MultipartUserData, options: BootGateOptions = {}): void {
+    new BootGate(this, this.documentName, options).addTo(userData);
+  }
+
+  /**
+   * The boot gate (see `addBootGate()`) as a whole MIME multi-part text, for the `userData` of Karpenter's `EC2NodeClass`.
+   *
+   * @throws an error at synth when `maxWait` is out of its range
+   */
+  public renderBootGate(options: BootGateOptions = {}): string {
+    return new BootGate(this, this.documentName, options).render();
   }
 }
 

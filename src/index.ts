@@ -1,4 +1,4 @@
-export * from './boot-gate';
+export * from './boot-gate-options';
 export * from './image-prefetcher';
 export * from './image-prefetcher-props';
 export * from './image-selection';

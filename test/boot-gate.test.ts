@@ -1,9 +1,9 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { flat, newCluster, newStack, prefetch, propertiesOf } from './fixture';
-import { BootGate, BootGateOptions, ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
+import { BootGateOptions, ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 import { ControlPlane } from '../testbed/aws';
 
 /** EC2 takes 16 KB; what a user adds needs room too. */
@@ -11,7 +11,7 @@ const MOST_BYTES = 10_240;
 
 function render(options?: BootGateOptions): string {
   const { stack, prefetcher } = prefetch();
-  return flat(stack.resolve(new BootGate(prefetcher, options).renderUserData()));
+  return flat(stack.resolve(prefetcher.renderBootGate(options)));
 }
 
 /** The user data of a node group that is defined after its prefetcher, by the images that are wanted there. */
@@ -23,7 +23,7 @@ function gatedNodegroup(...images: string[]): { stack: Stack; userData: () => st
     cluster, nodes: [NodeSelection.nodegroupNames('gpu')], nodeRoles: [nodeRole], images: images.map(image => ImageSelection.registry(image)),
   });
   const userData = new ec2.MultipartUserData();
-  new BootGate(prefetcher).addTo(userData);
+  prefetcher.addBootGate(userData);
   const launchTemplate = new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
   cluster.addNodegroupCapacity('Gpu', {
     nodegroupName: 'gpu', nodeRole, launchTemplateSpec: { id: launchTemplate.launchTemplateId!, version: launchTemplate.latestVersionNumber },
@@ -40,7 +40,12 @@ test.each([Duration.seconds(30), Duration.seconds(90), Duration.minutes(10)])('%
 });
 
 test.each([Duration.millis(30_500), Duration.seconds(29), Duration.seconds(601), Duration.hours(1), Duration.seconds(0)])('%s is no bound', maxWait => {
-  expect(() => render({ maxWait })).toThrow(/^maxWait must be whole seconds from 30 seconds to 10 minutes, got .+: EKS and Karpenter give up/);
+  expect(() => render({ maxWait })).toThrow(/^maxWait of the boot gate of 'Stack.Prefetcher' must be whole seconds from 30 seconds to 10 minutes, got .+: EKS and Karpenter give up/);
+});
+
+test('a bound known only at deployment is none', () => {
+  expect(() => render({ maxWait: Duration.seconds(Lazy.number({ produce: () => 60 })) }))
+    .toThrow("maxWait of the boot gate of 'Stack/Prefetcher' must be whole seconds from 30 seconds to 10 minutes, got a token:");
 });
 
 test('nothing that the user data has a place for is left open', () => {
@@ -62,10 +67,43 @@ test('other parts of the user data stay', () => {
   const { stack, prefetcher } = prefetch();
   const userData = new ec2.MultipartUserData();
   userData.addPart(ec2.MultipartBody.fromUserData(ec2.UserData.custom('#!/bin/sh\necho mine')));
-  new BootGate(prefetcher).addTo(userData);
+  prefetcher.addBootGate(userData);
   const text = JSON.stringify(stack.resolve(userData.render()));
   expect(text).toContain('echo mine');
   expect(text.indexOf('echo mine')).toBeLessThan(text.indexOf('image-prefetcher-boot-gate.service'));
+});
+
+describe('a second gate in one user data is refused', () => {
+  const refusal = /^userData of the boot gate of 'Stack\/(Prefetcher|Other)' has a boot gate already/;
+
+  test('of the same prefetcher', () => {
+    const { prefetcher } = prefetch();
+    const userData = new ec2.MultipartUserData();
+    prefetcher.addBootGate(userData);
+    expect(() => prefetcher.addBootGate(userData, { fastImagePull: true })).toThrow(refusal);
+  });
+
+  test('of another prefetcher', () => {
+    const { stack, prefetcher } = prefetch();
+    const other = new ImagePrefetcher(stack, 'Other', {
+      cluster: newCluster(stack, 'OtherCluster'), nodes: [NodeSelection.cluster()], images: [ImageSelection.registry('quay.io/org/app:v1')],
+    });
+    const userData = new ec2.MultipartUserData();
+    prefetcher.addBootGate(userData);
+    expect(() => other.addBootGate(userData)).toThrow(refusal);
+  });
+
+  test('that was added as a text', () => {
+    const { prefetcher } = prefetch();
+    const userData = new ec2.MultipartUserData();
+    userData.addPart(ec2.MultipartBody.fromRawBody({ contentType: 'text/x-shellscript', body: prefetcher.renderBootGate() }));
+    expect(() => prefetcher.addBootGate(userData)).toThrow(refusal);
+  });
+
+  test('and one gate in each of two user data is none', () => {
+    const { prefetcher } = prefetch();
+    for (const userData of [new ec2.MultipartUserData(), new ec2.MultipartUserData()]) prefetcher.addBootGate(userData);
+  });
 });
 
 test('another image leaves the launch template, and so the running nodes, as it is', () => {
@@ -77,7 +115,7 @@ test('another image leaves the launch template, and so the running nodes, as it 
 test('the text for Karpenter is what a launch template gets', () => {
   const { stack, userData } = gatedNodegroup('quay.io/org/app:v1');
   const prefetcher = stack.node.findChild('Prefetcher') as ImagePrefetcher;
-  expect(flat(stack.resolve(new BootGate(prefetcher).renderUserData()))).toBe(userData());
+  expect(flat(stack.resolve(prefetcher.renderBootGate()))).toBe(userData());
 });
 
 test('the nodes of the node group may read the document that their user data names', () => {

@@ -7,7 +7,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { ACCOUNT, newCluster, newStack, prefetch } from './fixture';
-import { BootGate, ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../src';
+import { ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../src';
 
 const ROOT = path.join(__dirname, '..');
 
@@ -108,7 +108,14 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a name that can\'t exist': nodes(() => NodeSelection.nodegroupNames('gpu nodes')),
   '`maxWait` of the boot gate out of range': () => {
     const { stack, prefetcher } = prefetch();
-    new BootGate(prefetcher, { maxWait: Duration.minutes(11) });
+    prefetcher.addBootGate(new ec2.MultipartUserData(), { maxWait: Duration.minutes(11) });
+    return { stack };
+  },
+  'a second boot gate in one user data': () => {
+    const { stack, prefetcher } = prefetch();
+    const userData = new ec2.MultipartUserData();
+    prefetcher.addBootGate(userData);
+    prefetcher.addBootGate(userData);
     return { stack };
   },
   '`impliedLatest`: an image without a tag': image(() => ImageSelection.registry('nginx')),

@@ -3,7 +3,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { BootGate, ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
+import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 export const app = new App();
 export const stack = new Stack(app, 'GatedKarpenter');
@@ -38,6 +38,6 @@ cluster.addManifest('GpuNodeClass', {
     subnetSelectorTerms: [{ tags: { 'karpenter.sh/discovery': 'production' } }],
     securityGroupSelectorTerms: [{ tags: { 'karpenter.sh/discovery': 'production' } }],
     // Karpenter adds its own part to this.
-    userData: new BootGate(prefetcher).renderUserData(),
+    userData: prefetcher.renderBootGate(),
   },
 });

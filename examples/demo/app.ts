@@ -4,7 +4,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { BootGate, ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
+import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 export const app = new App();
 export const stack = new Stack(app, 'Demo');
@@ -31,7 +31,7 @@ const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
 });
 
 const userData = new ec2.MultipartUserData();
-new BootGate(prefetcher).addTo(userData);
+prefetcher.addBootGate(userData);
 const launchTemplate = new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
 
 const gpuNodes = cluster.addNodegroupCapacity('Gpu', {

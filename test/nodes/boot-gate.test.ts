@@ -8,7 +8,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { stack as nodegroupExample } from '../../examples/boot-gate/app';
 import { stack as karpenterExample } from '../../examples/boot-gate-karpenter/app';
-import { BootGate, ImagePrefetcher, NodeSelection } from '../../src';
+import { ImagePrefetcher, NodeSelection } from '../../src';
 import { Deployment } from '../../testbed/deployment';
 import { FaultProxy, GateNode, missingForGateNodes, NodeOptions, PushedImage, Testbed } from '../../testbed/engines';
 import { reportOf } from '../../testbed/report';
@@ -55,7 +55,7 @@ if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nod
       cluster, nodes: [NodeSelection.nodegroupNames('gpu')], nodeRoles: [nodeRole], repositories: [repository],
     });
     const userData = new ec2.MultipartUserData();
-    new BootGate(prefetcher, { maxWait }).addTo(userData);
+    prefetcher.addBootGate(userData, { maxWait });
     if (also) userData.addPart(ec2.MultipartBody.fromUserData(ec2.UserData.custom(`#!/bin/sh\n${also}\n`)));
     const launchTemplate = new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
     cluster.addNodegroupCapacity('Gpu', {
