@@ -1,9 +1,12 @@
 import { awscdk, javascript, JsonPatch } from 'projen';
 
-// Owner, repository and Maven group are not known yet: this is their only place.
+// Owner, repository and Maven group are not known yet: this is their only place, and nothing is released before they are.
 const OWNER = 'OWNER-PLACEHOLDER';
 const REPOSITORY_URL = `https://github.com/${OWNER}/cdk-eks-image-prefetcher.git`;
 const MAVEN_GROUP_ID = 'io.github.ownerplaceholder';
+
+const CDK_FLOOR = '2.240.0';
+const CONSTRUCTS_FLOOR = '10.5.1';
 
 const project = new awscdk.AwsCdkConstructLibrary({
   name: 'cdk-eks-image-prefetcher',
@@ -21,7 +24,8 @@ const project = new awscdk.AwsCdkConstructLibrary({
   projenrcTs: true,
   jsiiVersion: '~6.0.0',
   typescriptVersion: '~6.0.0',
-  cdkVersion: '2.240.0',
+  cdkVersion: CDK_FLOOR,
+  constructsVersion: CONSTRUCTS_FLOOR,
   peerDependencyOptions: { pinnedDevDependency: false },
   disableTsconfig: true,
   tsconfigDevFile: 'tsconfig.dev.json',
@@ -40,9 +44,13 @@ const project = new awscdk.AwsCdkConstructLibrary({
     },
     configFilePath: 'jest.config.json',
   },
-  gitignore: ['.jsii.tabl.json', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
+  gitignore: ['.jsii.gz', '.jsii.tabl.json.gz', '/CHANGELOG.md', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
+  compressAssembly: true,
+  // What is shipped is listed in `files`.
+  npmignoreEnabled: false,
+  npmTrustedPublishing: true,
   devDeps: ['aws-cdk-lib', 'constructs', 'tsx', 'yaml', 'fast-check', 'cdk-nag', '@aws-cdk/aws-eks-v2-alpha@2.240.0-alpha.0'],
-  publishToPypi: { distName: 'cdk-eks-image-prefetcher', module: 'cdk_eks_image_prefetcher' },
+  publishToPypi: { distName: 'cdk-eks-image-prefetcher', module: 'cdk_eks_image_prefetcher', trustedPublishing: true },
   publishToMaven: {
     javaPackage: `${MAVEN_GROUP_ID}.eksimageprefetcher`,
     mavenGroupId: MAVEN_GROUP_ID,
@@ -90,7 +98,19 @@ eslintrc.addDeletionOverride('parserOptions.projectService');
 eslintrc.addOverride('parserOptions.project', './tsconfig.dev.json');
 
 // The README's examples are compiled, and translated for the other languages.
-project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile .jsii');
+project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile --compress-tablet .jsii');
+
+// The translations (.jsii.tabl.json.gz) are shipped: the wheel and Construct Hub are made from this tarball and could not compile the
+// examples themselves, which leave their imports and the cluster to rosetta/default.ts-fixture.
+project.package.addField('files', ['lib/**/*.js', 'lib/**/*.d.ts', 'assets', '!**/__pycache__', '.jsii', '.jsii.gz', '.jsii.tabl.json.gz', 'API.md', 'CHANGELOG.md']);
+project.package.file.patch(JsonPatch.add('/jsii/tsc/sourceMap', false));
+
+// Maven would resolve the ranges of the two to their newest releases, and so raise our floor with each build.
+const onlyFloor = [CDK_FLOOR, CONSTRUCTS_FLOOR].map(floor => floor.replace(/^(\d+)\.(.*)$/, (_, major, rest) => `${major}\\.(?!${rest.replace(/\./g, '\\.')}$).*`)).join('|');
+for (const [language, options] of Object.entries({ js: '', python: '', java: ` '--mvn-define=maven.version.ignore=${onlyFloor}'` })) {
+  project.tasks.tryFind(`package:${language}`)!.reset(`jsii-pacmak -v --no-npmignore --target ${language}${options}`);
+}
+project.tasks.tryFind('package:js')!.prependExec('cp dist/changelog.md CHANGELOG.md', { condition: 'test -f dist/changelog.md' });
 
 // The default of the publishing tool is the same, and no workflow needs a registry's host name.
 project.github!.tryFindWorkflow('release')!.file!.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
@@ -100,8 +120,6 @@ project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
 
 // Where a package was downloaded from is the business of the machine that installs it.
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
-
-for (const path of ['/testbed/', '/bench/', '/examples/', '/docs/', '/rosetta/', '/.ci/', '/jest.config.json', '/.jsii.tabl.json', '__pycache__/']) project.addPackageIgnore(path);
 
 // jsii's own is the one at the top.
 project.gitignore.removePatterns('tsconfig.json');
