@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
 const ROOT = path.join(__dirname, '..');
 
@@ -21,20 +22,24 @@ interface Type extends Documented {
 
 /** The compiled description of the public API: as the build left it when it is of this source, else compiled in a copy. */
 function assembly(): { types: { [fqn: string]: Type } } {
-  const built = path.join(ROOT, '.jsii');
+  const built = path.join(ROOT, '.jsii.gz');
   const newest = Math.max(...fs.readdirSync(path.join(ROOT, 'src')).map(file => fs.statSync(path.join(ROOT, 'src', file)).mtimeMs));
-  if (fs.existsSync(built) && fs.statSync(built).mtimeMs > newest) return JSON.parse(fs.readFileSync(built, 'utf8'));
+  if (fs.existsSync(built) && fs.statSync(built).mtimeMs > newest) return read(built);
 
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'public-docs-'));
   try {
     for (const name of ['src', 'package.json', 'README.md', 'LICENSE']) fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
     fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [require.resolve('jsii/bin/jsii')], { cwd: copy, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [require.resolve('jsii/bin/jsii'), '--compress-assembly'], { cwd: copy, encoding: 'utf8' });
     if (status !== 0) throw new Error(`jsii does not compile the library: ${stdout}${stderr}`);
-    return JSON.parse(fs.readFileSync(path.join(copy, '.jsii'), 'utf8'));
+    return read(path.join(copy, '.jsii.gz'));
   } finally {
     fs.rmSync(copy, { recursive: true });
   }
+}
+
+function read(file: string): { types: { [fqn: string]: Type } } {
+  return JSON.parse(gunzipSync(fs.readFileSync(file)).toString());
 }
 
 let types: Type[];
