@@ -31,7 +31,7 @@ function prefetchedStack(): Stack {
   const stack = new Stack(new App(), 'Bench');
   new ImagePrefetcher(stack, 'Prefetcher', {
     cluster: eks.CfnCluster.fromClusterName(stack, 'Cluster', 'bench'),
-    nodes: [NodeSelection.nodegroupNames('bench')],
+    nodes: [NodeSelection.nodegroupNames(['bench'])],
     repositories: [new ecr.Repository(stack, 'Repository', { repositoryName: 'bench' })],
   });
   return stack;

@@ -1,5 +1,4 @@
 import { Duration } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { aws_ecr, aws_eks, aws_events } from 'aws-cdk-lib/interfaces';
 import { ImageSelection } from './image-selection';
@@ -44,14 +43,6 @@ export interface ImagePrefetcherProps {
    * @default - only the newest images of `repositories`
    */
   readonly images?: ImageSelection[];
-
-  /**
-   * IAM roles of the nodes, where the construct cannot see them from the node selection. They get the AWS managed policy
-   * AmazonSSMManagedInstanceCore, and pull and list permissions on the selected repositories only.
-   *
-   * @default - the roles that the selected node groups and Auto Scaling groups show
-   */
-  readonly nodeRoles?: iam.IRole[];
 
   /**
    * On how many nodes a roll-out works at a time: a number (`20`) from 1, or a percentage of the selected nodes (`10%`)

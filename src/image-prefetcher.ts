@@ -35,8 +35,8 @@ export class ImagePrefetcher extends Construct {
     validateProps(this, props);
 
     // Which images, on which nodes.
-    const images = selectedImages(props).map(image => image.bind(this));
-    const selections = selectedNodes(props).map(nodes => nodes.bind(this, props.cluster));
+    const images = selectedImages(props).flatMap(image => image._bind(this));
+    const selections = selectedNodes(props).map(nodes => nodes._bind(this, props.cluster));
     const targets = toNodeTargets(selections.flatMap(selection => selection.tagSets));
 
     // The node program, and what it is told.
@@ -59,7 +59,6 @@ export class ImagePrefetcher extends Construct {
     new NodePermissions(this, 'Nodes', {
       images,
       nodes: selections.flatMap(selection => selection.nodes),
-      nodeRoles: props.nodeRoles ?? [],
       logGroup: this.logGroup,
     });
 

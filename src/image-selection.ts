@@ -1,9 +1,10 @@
 import { Annotations, Aws, Stack, Token } from 'aws-cdk-lib';
-import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
-import { aws_ecr } from 'aws-cdk-lib/interfaces';
-import { Construct } from 'constructs';
+import type { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
+import type { aws_ecr } from 'aws-cdk-lib/interfaces';
+import type { Construct } from 'constructs';
 import { parseEcrHost, parseReference, validateDigest, validateRepositoryName, validateTag } from './image-reference';
-import { TagFilter } from './tag-filter';
+import type { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection-config';
+import type { TagFilter } from './tag-filter';
 import { validateTagFilter } from './tag-patterns';
 
 /** Options of `ImageSelection.repository()`. */
@@ -22,69 +23,6 @@ export interface RepositoryImagesOptions {
    * @default - every tag
    */
   readonly tags?: TagFilter;
-}
-
-/** Where a private ECR repository is. */
-export interface EcrRepositoryLocation {
-  /** Account id of the repository. */
-  readonly account: string;
-
-  /** Region of the repository. */
-  readonly region: string;
-
-  /** ARN of the repository. */
-  readonly repositoryArn: string;
-}
-
-/** What an `ImageSelection` comes down to. */
-export interface ImageSelectionConfig {
-  /** Host name of the registry, with the port where it has one. */
-  readonly host: string;
-
-  /** The repository in that registry, fully spelled (`library/nginx`). */
-  readonly path: string;
-
-  /**
-   * The tag of a fixed image.
-   *
-   * @default - the image is named by `digest`, or the newest ones are wanted
-   */
-  readonly tag?: string;
-
-  /**
-   * The digest of a fixed image, `sha256:` and 64 hexadecimal digits.
-   *
-   * @default - the image is named by `tag`, or the newest ones are wanted
-   */
-  readonly digest?: string;
-
-  /**
-   * How many of the newest images are wanted, 1 to 100.
-   *
-   * @default - one fixed image is wanted
-   */
-  readonly keep?: number;
-
-  /**
-   * Which tags count among the newest.
-   *
-   * @default - every tag
-   */
-  readonly tags?: TagFilter;
-
-  /**
-   * Where the private ECR repository is, for permissions and push events.
-   *
-   * @default - another kind of registry
-   */
-  readonly ecr?: EcrRepositoryLocation;
-
-  /**
-   * Whether ECR may have to fetch the image from an upstream registry first.
-   *
-   * @default false
-   */
-  readonly pullThroughCache?: boolean;
 }
 
 /** Says which images the nodes keep. */
@@ -163,8 +101,12 @@ export abstract class ImageSelection {
     return new PullThroughCacheSelection(repositoryName, tag);
   }
 
-  /** Works out the selection; called by `ImagePrefetcher`. */
-  public abstract bind(scope: Construct): ImageSelectionConfig;
+  /**
+   * Works out the selection, in the order of priority.
+   *
+   * @internal
+   */
+  public abstract _bind(scope: Construct): ImageSelectionConfig[];
 }
 
 class EcrSelection extends ImageSelection {
@@ -175,15 +117,15 @@ class EcrSelection extends ImageSelection {
     super();
   }
 
-  public bind(_scope: Construct): ImageSelectionConfig {
+  public _bind(_scope: Construct): ImageSelectionConfig[] {
     const { repositoryName, repositoryArn } = this.repository.repositoryRef;
     validateRepositoryName(repositoryName);
     // An ARN that is spelled out knows better than `env`: Repository.fromRepositoryAttributes() leaves that at the stack's.
     const [, , , region, account] = repositoryArn.split(':').length >= 6 ? repositoryArn.split(':') : [];
-    return {
+    return [{
       ...ecrImage({ account: account ?? this.repository.env.account, region: region ?? this.repository.env.region, repositoryArn }, repositoryName),
       ...this.images(),
-    };
+    }];
   }
 }
 
@@ -192,16 +134,16 @@ class RegistrySelection extends ImageSelection {
     super();
   }
 
-  public bind(scope: Construct): ImageSelectionConfig {
+  public _bind(scope: Construct): ImageSelectionConfig[] {
     const reference = parseReference(this.name);
     if (reference.tag === 'latest' && !this.name.endsWith(':latest')) {
       Annotations.of(scope).addWarningV2('cdk-eks-image-prefetcher:impliedLatest',
         `image '${this.name}' names no tag, so it is kept as '${reference.host}/${reference.path}:latest': name the tag or digest that your pods name`);
     }
     const location = parseEcrHost(reference.host);
-    if (!location) return reference;
+    if (!location) return [reference];
     const repositoryArn = Stack.of(scope).formatArn({ service: 'ecr', ...location, resource: 'repository', resourceName: reference.path });
-    return { ...reference, ecr: { ...location, repositoryArn } };
+    return [{ ...reference, ecr: { ...location, repositoryArn } }];
   }
 }
 
@@ -210,12 +152,12 @@ class PullThroughCacheSelection extends ImageSelection {
     super();
   }
 
-  public bind(scope: Construct): ImageSelectionConfig {
+  public _bind(scope: Construct): ImageSelectionConfig[] {
     validateRepositoryName(this.repositoryName);
     validateTag(this.tag);
     const { account, region } = Stack.of(scope);
     const repositoryArn = Stack.of(scope).formatArn({ service: 'ecr', resource: 'repository', resourceName: this.repositoryName });
-    return { ...ecrImage({ account, region, repositoryArn }, this.repositoryName), tag: this.tag, pullThroughCache: true };
+    return [{ ...ecrImage({ account, region, repositoryArn }, this.repositoryName), tag: this.tag, pullThroughCache: true }];
   }
 }
 

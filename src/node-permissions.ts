@@ -3,8 +3,8 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { chunkByLength } from './estimated-length';
-import { ImageSelectionConfig } from './image-selection';
-import { SelectedNodes } from './node-selection';
+import type { ImageSelectionConfig } from './image-selection-config';
+import type { SelectedNodes } from './node-selection-config';
 
 const SSM_CORE = 'AmazonSSMManagedInstanceCore';
 const PULL_AND_LIST = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:DescribeImages'];
@@ -20,7 +20,6 @@ const USUAL_ROOM_OF_ROLE = 6;
 export interface NodePermissionsProps {
   readonly images: ImageSelectionConfig[];
   readonly nodes: SelectedNodes[];
-  readonly nodeRoles: iam.IRole[];
   readonly logGroup: ILogGroup;
 }
 
@@ -32,8 +31,8 @@ export class NodePermissions extends Construct {
   constructor(scope: Construct, id: string, props: NodePermissionsProps) {
     super(scope, id);
 
-    // The last one of an ARN counts: nodeRoles may be made here where a node group shows but an ARN.
-    const seen = [...props.nodes.flatMap(nodes => nodes.role ?? []), ...props.nodeRoles];
+    // The last one of an ARN counts: a role that is given may be made here where a node group shows but an ARN.
+    const seen = props.nodes.flatMap(nodes => nodes.role ?? []);
     const roles = [...new Map(seen.map(role => [role.roleArn, role])).values()];
     const statements = [...pullStatements(props.images), ...baseStatements(props.logGroup)];
 
@@ -60,11 +59,11 @@ export class NodePermissions extends Construct {
       }
     }
 
-    const unseen = props.nodeRoles.length > 0 ? [] : props.nodes.filter(nodes => !nodes.role);
+    const unseen = props.nodes.filter(nodes => !nodes.role);
     if (unseen.length > 0) {
       const actions = [...new Set(statements.flatMap(statement => statement.actions))];
       Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:nodeRoleNotVisible',
-        `the IAM role of ${unseen.map(nodes => nodes.description).join('; ')} cannot be seen from here: give it as nodeRoles, or attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions.join(', ')} (on the selected repositories and the log group)`);
+        `the IAM role of ${unseen.map(nodes => nodes.description).join('; ')} cannot be seen from here: give it as nodeRole of the selection, or attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions.join(', ')} (on the selected repositories and the log group)`);
     }
   }
 }

@@ -1,32 +1,20 @@
 import { CfnResource, Fn, Stack, Token } from 'aws-cdk-lib';
 import { CfnNodegroup } from 'aws-cdk-lib/aws-eks';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { aws_autoscaling, aws_eks } from 'aws-cdk-lib/interfaces';
-import { Construct } from 'constructs';
+import type { aws_autoscaling, aws_eks } from 'aws-cdk-lib/interfaces';
+import type { Construct } from 'constructs';
+import type { NodeSelectionConfig } from './node-selection-config';
+import { KARPENTER_CLUSTER_TAG, MANAGED_CLUSTER_TAG, ownedTag } from './node-targets';
 
-/** Nodes that share an IAM role. */
-export interface SelectedNodes {
-  /** What these nodes are called in a message, e.g. `nodegroup Stack/Gpu`. */
-  readonly description: string;
-
+/** Options of the node selections that don't show the nodes' IAM role. */
+export interface NodeSelectionOptions {
   /**
-   * The IAM role of these nodes.
+   * IAM role of these nodes. It gets the AWS managed policy AmazonSSMManagedInstanceCore, and pull and list permissions
+   * on the selected repositories only. For nodes of several roles, repeat the selection with each of them.
    *
-   * @default - not visible from here; the user gives `nodeRoles`
+   * @default - a warning says what to attach to the role
    */
-  readonly role?: iam.IRole;
-}
-
-/** What a `NodeSelection` comes down to. */
-export interface NodeSelectionConfig {
-  /**
-   * Tags of the instances. A set selects the instances that carry each of its keys with one of the values;
-   * several sets add up.
-   */
-  readonly tagSets: { [tagKey: string]: string[] }[];
-
-  /** The kinds of nodes among them, each with its IAM role where that can be seen. */
-  readonly nodes: SelectedNodes[];
+  readonly nodeRole?: iam.IRole;
 }
 
 /**
@@ -48,18 +36,23 @@ export abstract class NodeSelection {
   /**
    * Managed node groups of the cluster by their names. For node groups of another stack, and for one whose launch
    * template carries the boot gate.
+   *
+   * @throws an error at synth when there is no name, or one that cannot exist
    */
-  public static nodegroupNames(...nodegroupNames: string[]): NodeSelection {
-    return new NodegroupNames(nodegroupNames);
+  public static nodegroupNames(nodegroupNames: string[], options: NodeSelectionOptions = {}): NodeSelection {
+    return new NodegroupNames(nodegroupNames, options);
   }
 
   /**
-   * Every EC2 node of the cluster: managed node groups, self-managed and Karpenter nodes.
+   * Every EC2 node of the cluster: managed node groups, self-managed and Karpenter nodes. They all carry the tag
+   * `kubernetes.io/cluster/NAME: owned`, by which they join; a narrower selection of the same nodes beside it adds its role only.
+   *
+   * For self-managed nodes alone, select their Auto Scaling group or a tag of theirs.
    *
    * @throws an error at synth for a cluster whose nodes are Fargate's or Auto Mode's
    */
-  public static cluster(): NodeSelection {
-    return new WholeCluster();
+  public static cluster(options: NodeSelectionOptions = {}): NodeSelection {
+    return new WholeCluster(options);
   }
 
   /** The instances of an Auto Scaling group. */
@@ -67,14 +60,13 @@ export abstract class NodeSelection {
     return new AutoScalingGroup(group);
   }
 
-  /** Self-managed and Karpenter nodes of the cluster, which carry the tag `kubernetes.io/cluster/NAME: owned`. */
-  public static selfManaged(): NodeSelection {
-    return new SelfManaged();
-  }
-
-  /** The nodes of Karpenter node pools of the cluster, by the pools' names. */
-  public static karpenterNodePools(...nodePoolNames: string[]): NodeSelection {
-    return new KarpenterNodePools(nodePoolNames);
+  /**
+   * The nodes of Karpenter node pools of the cluster, by the pools' names.
+   *
+   * @throws an error at synth when there is no name, or one that cannot exist
+   */
+  public static karpenterNodePools(nodePoolNames: string[], options: NodeSelectionOptions = {}): NodeSelection {
+    return new KarpenterNodePools(nodePoolNames, options);
   }
 
   /**
@@ -83,15 +75,18 @@ export abstract class NodeSelection {
    * @throws an error at synth when there are no or more than five keys, or a key has no or more than 50 values
    * @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Target.html
    */
-  public static tags(tags: { [tagKey: string]: string[] }): NodeSelection {
-    return new Tags(tags);
+  public static tags(tags: { [tagKey: string]: string[] }, options: NodeSelectionOptions = {}): NodeSelection {
+    return new Tags(tags, options);
   }
 
-  /** Works out the selection; called by `ImagePrefetcher`. */
-  public abstract bind(scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig;
+  /**
+   * Works out the selection.
+   *
+   * @internal
+   */
+  public abstract _bind(scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig;
 }
 
-const CLUSTER_TAG = 'eks:cluster-name';
 const NODEGROUP_TAG = 'eks:nodegroup-name';
 
 class Nodegroups extends NodeSelection {
@@ -99,7 +94,7 @@ class Nodegroups extends NodeSelection {
     super();
   }
 
-  public bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
+  public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     if (this.nodegroups.length === 0) {
       throw new Error('a selection of node groups must name at least one, got an empty list');
     }
@@ -107,28 +102,32 @@ class Nodegroups extends NodeSelection {
       validateNodegroup(nodegroup, cluster);
     }
     return {
-      tagSets: [{ [CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.nodegroups.map(nodegroupName) }],
+      tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.nodegroups.map(nodegroupName) }],
       nodes: this.nodegroups.map(nodegroup => ({ description: `nodegroup ${nodegroup.node.path}`, role: roleOf(nodegroup) })),
     };
   }
 }
 
 class NodegroupNames extends NodeSelection {
-  constructor(private readonly names: string[]) {
+  constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
     super();
   }
 
-  public bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
+  public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     validateNames('node group', this.names);
     return {
-      tagSets: [{ [CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names }],
-      nodes: [{ description: `nodegroups ${this.names.join(', ')}` }],
+      tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names }],
+      nodes: [{ description: `nodegroups ${this.names.join(', ')}`, role: this.options.nodeRole }],
     };
   }
 }
 
 class WholeCluster extends NodeSelection {
-  public bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
+  constructor(private readonly options: NodeSelectionOptions) {
+    super();
+  }
+
+  public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     const compute = (cfnResourceOf(cluster) as { computeConfig?: { enabled?: unknown } } | undefined)?.computeConfig;
     if (compute?.enabled === true) {
       throw new Error(`the whole of cluster '${cluster.node.path}' cannot be selected: it runs EKS Auto Mode, whose nodes run no SSM agent; select its managed node groups instead`);
@@ -138,8 +137,8 @@ class WholeCluster extends NodeSelection {
     }
     const name = cluster.clusterRef.clusterName;
     return {
-      tagSets: [{ [CLUSTER_TAG]: [name] }, { [`kubernetes.io/cluster/${name}`]: ['owned'] }],
-      nodes: [{ description: `every node of cluster ${cluster.node.path}` }],
+      tagSets: [{ [ownedTag(name)]: ['owned'] }],
+      nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: this.options.nodeRole }],
     };
   }
 }
@@ -149,7 +148,7 @@ class AutoScalingGroup extends NodeSelection {
     super();
   }
 
-  public bind(): NodeSelectionConfig {
+  public _bind(): NodeSelectionConfig {
     if ((this.group as { osType?: unknown }).osType === 1) {
       throw new Error(`Auto Scaling group '${this.group.node.path}' runs Windows, which this library does not support: select Linux nodes`);
     }
@@ -160,35 +159,26 @@ class AutoScalingGroup extends NodeSelection {
   }
 }
 
-class SelfManaged extends NodeSelection {
-  public bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
-    return {
-      tagSets: [{ [`kubernetes.io/cluster/${cluster.clusterRef.clusterName}`]: ['owned'] }],
-      nodes: [{ description: `self-managed nodes of cluster ${cluster.node.path}` }],
-    };
-  }
-}
-
 class KarpenterNodePools extends NodeSelection {
-  constructor(private readonly names: string[]) {
+  constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
     super();
   }
 
-  public bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
+  public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     validateNames('Karpenter node pool', this.names);
     return {
-      tagSets: [{ 'eks:eks-cluster-name': [cluster.clusterRef.clusterName], 'karpenter.sh/nodepool': this.names }],
-      nodes: [{ description: `Karpenter node pools ${this.names.join(', ')}` }],
+      tagSets: [{ [KARPENTER_CLUSTER_TAG]: [cluster.clusterRef.clusterName], 'karpenter.sh/nodepool': this.names }],
+      nodes: [{ description: `Karpenter node pools ${this.names.join(', ')}`, role: this.options.nodeRole }],
     };
   }
 }
 
 class Tags extends NodeSelection {
-  constructor(private readonly tags: { [tagKey: string]: string[] }) {
+  constructor(private readonly tags: { [tagKey: string]: string[] }, private readonly options: NodeSelectionOptions) {
     super();
   }
 
-  public bind(): NodeSelectionConfig {
+  public _bind(): NodeSelectionConfig {
     const keys = Object.keys(this.tags);
     if (keys.length < 1 || keys.length > 5) {
       throw new Error(`a selection by tags must have 1 to 5 tag keys, got ${keys.length}: Systems Manager takes no more`);
@@ -198,7 +188,7 @@ class Tags extends NodeSelection {
         throw new Error(`tag '${key}' must have 1 to 50 values, got ${this.tags[key].length}: Systems Manager takes no more`);
       }
     }
-    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}` }] };
+    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: this.options.nodeRole }] };
   }
 }
 

@@ -1,6 +1,16 @@
 /** Instances that carry each key with one of its values: what one command or one association is sent to. */
 export type NodeTarget = { readonly key: string; readonly values: string[] }[];
 
+/** Carried by managed nodes. */
+export const MANAGED_CLUSTER_TAG = 'eks:cluster-name';
+/** Carried by Karpenter's nodes. */
+export const KARPENTER_CLUSTER_TAG = 'eks:eks-cluster-name';
+
+/** Carried by every EC2 node, with the value `owned`. */
+export function ownedTag(clusterName: string): string {
+  return `kubernetes.io/cluster/${clusterName}`;
+}
+
 /** A target takes at most 50 values for a key. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Target.html */
 const MOST_VALUES = 50;
 
@@ -10,7 +20,7 @@ const MOST_VALUES = 50;
  */
 export function toNodeTargets(tagSets: { [tagKey: string]: string[] }[]): NodeTarget[] {
   const merged = new Map<string, NodeTarget>();
-  for (const tagSet of tagSets) {
+  for (const tagSet of tagSets.filter(each => !isWithinWholeCluster(each, tagSets))) {
     const target = Object.entries(tagSet).map(([key, values]) => ({ key, values: [...new Set(values)] }));
     const last = target[target.length - 1];
     const identity = JSON.stringify([target.slice(0, -1), last.key]);
@@ -28,6 +38,13 @@ export function toNodeTargets(tagSets: { [tagKey: string]: string[] }[]): NodeTa
     const chunks = Array.from({ length: Math.ceil(values.length / MOST_VALUES) }, (_, i) => values.slice(i * MOST_VALUES, (i + 1) * MOST_VALUES));
     return chunks.map(chunk => [...others, { key, values: chunk }]);
   });
+}
+
+/** Managed and Karpenter nodes carry the tag of the whole cluster too: a target of their own would run everything twice on them. */
+function isWithinWholeCluster(tagSet: { [tagKey: string]: string[] }, tagSets: { [tagKey: string]: string[] }[]): boolean {
+  const clusterNames = tagSet[MANAGED_CLUSTER_TAG] ?? tagSet[KARPENTER_CLUSTER_TAG];
+  const isWhole = (name: string) => tagSets.some(each => Object.keys(each).join() === ownedTag(name));
+  return clusterNames !== undefined && clusterNames.every(isWhole);
 }
 
 /** The targets as CloudFormation and the SendCommand API take them. */

@@ -4,7 +4,7 @@ import { aws_events } from 'aws-cdk-lib/interfaces';
 import { Construct } from 'constructs';
 import { CommandDocument } from './command-document';
 import { chunkByLength } from './estimated-length';
-import { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection';
+import type { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection-config';
 import { NodeTarget } from './node-targets';
 import { pushPattern } from './push-pattern';
 import { allowStart, createAutomationRole, createEventsRole } from './push-roles';

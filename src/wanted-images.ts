@@ -1,4 +1,4 @@
-import { ImageSelectionConfig } from './image-selection';
+import type { ImageSelectionConfig } from './image-selection-config';
 import { renderForNode } from './tag-patterns';
 
 /**

@@ -20,7 +20,7 @@ function gatedNodegroup(...images: string[]): { stack: Stack; userData: () => st
   const cluster = newCluster(stack);
   const nodeRole = new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
   const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
-    cluster, nodes: [NodeSelection.nodegroupNames('gpu')], nodeRoles: [nodeRole], images: images.map(image => ImageSelection.registry(image)),
+    cluster, nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })], images: images.map(image => ImageSelection.registry(image)),
   });
   const userData = new ec2.MultipartUserData();
   prefetcher.addBootGate(userData);

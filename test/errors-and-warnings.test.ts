@@ -41,7 +41,7 @@ function withClusterOf(environment: { account: string; region: string }) {
   return () => {
     const stack = newStack();
     const cluster = eks.Cluster.fromClusterAttributes(new Stack(stack.node.root, 'Other', { env: environment }), 'Cluster', { clusterName: 'production' });
-    return prefetch({ cluster, nodes: [NodeSelection.selfManaged()] }, stack);
+    return prefetch({ cluster, nodes: [NodeSelection.cluster()] }, stack);
   };
 }
 
@@ -104,8 +104,8 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   },
   'no or more than 5 tag keys': nodes(() => NodeSelection.tags({})),
   'no or more than 50 values of a tag': nodes(() => NodeSelection.tags({ team: [] })),
-  'no names': nodes(() => NodeSelection.karpenterNodePools()),
-  'a name that can\'t exist': nodes(() => NodeSelection.nodegroupNames('gpu nodes')),
+  'no names': nodes(() => NodeSelection.karpenterNodePools([])),
+  'a name that can\'t exist': nodes(() => NodeSelection.nodegroupNames(['gpu nodes'])),
   '`maxWait` of the boot gate out of range': () => {
     const { stack, prefetcher } = prefetch();
     prefetcher.addBootGate(new ec2.MultipartUserData(), { maxWait: Duration.minutes(11) });
@@ -119,13 +119,13 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     return { stack };
   },
   '`impliedLatest`: an image without a tag': image(() => ImageSelection.registry('nginx')),
-  '`nodeRoleNotVisible`: nodes whose role can\'t be seen': nodes(() => NodeSelection.selfManaged()),
+  '`nodeRoleNotVisible`: nodes whose role can\'t be seen': nodes(() => NodeSelection.cluster()),
   '`noPushEvents`: a repository of another region or account': withRepositories((_, stack) => ({
     repositories: [ecr.Repository.fromRepositoryArn(stack, 'Far', `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/team/app`)],
   })),
   '`importedNodeRole`: a node role that is not made in this app': () => {
     const stack = newStack();
-    return prefetch({ nodeRoles: [iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes')] }, stack);
+    return prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') })] }, stack);
   },
   '`manyNodePolicies`: very many repositories with long names': withRepositories(repository => ({
     repositories: [...Array(240).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(6)}app`)),

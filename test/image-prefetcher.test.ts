@@ -153,8 +153,9 @@ test('two prefetchers for two clusters in one stack share nothing and target dif
 test('300 repositories and 60 node groups become valid resources', () => {
   const stack = newStack();
   const { template } = prefetch({
-    nodes: [NodeSelection.nodegroupNames(...Array.from({ length: 60 }, (_, i) => `nodegroup-${i}`))],
-    nodeRoles: [newCluster(stack, 'Other').addNodegroupCapacity('Seen').role],
+    nodes: [NodeSelection.nodegroupNames(Array.from({ length: 60 }, (_, i) => `nodegroup-${i}`), {
+      nodeRole: newCluster(stack, 'Other').addNodegroupCapacity('Seen').role,
+    })],
     repositories: Array.from({ length: 300 }, (_, i) => ecr.Repository.fromRepositoryName(stack, `Repository${i}`, `team-${i % 7}/service-with-a-long-name-${i}`)),
   }, stack);
   const rules = Object.values<any>(template().findResources('AWS::Events::Rule'));

@@ -165,7 +165,7 @@ test('a prefetcher of another stack takes repositories and node groups across', 
   const repository = new ecr.Repository(images, 'Training');
   new ImagePrefetcher(nodes, 'Other', {
     cluster: prefetch({}, nodes).stack.node.findChild('Cluster') as any,
-    nodes: [NodeSelection.nodegroupNames('gpu')],
+    nodes: [NodeSelection.nodegroupNames(['gpu'])],
     images: [ImageSelection.repository(repository)],
   });
   expect(() => app.synth()).not.toThrow();

@@ -19,8 +19,10 @@ function targets(stack: Stack, build: (stack: Stack) => void): string[][] {
 }
 
 function prefetchTo(stack: Stack, nodes: NodeSelection[], cluster: eks.ICluster = newCluster(stack)) {
-  new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodes, images, nodeRoles: [new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') })] });
+  new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodes, images });
 }
+
+const newRole = (stack: Stack, id = 'NodeRole') => new iam.Role(stack, id, { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
 
 describe('managed node groups are found by their tags', () => {
   test('of aws-eks-v2, whatever the feature flag says of nodegroupName', () => {
@@ -56,20 +58,42 @@ describe('managed node groups are found by their tags', () => {
       cluster,
       images,
       nodegroups: [imported],
-      nodes: [NodeSelection.nodegroupNames('gpu', new CfnParameter(stack, 'NodegroupName').valueAsString)],
+      nodes: [NodeSelection.nodegroupNames(['gpu', new CfnParameter(stack, 'NodegroupName').valueAsString])],
     }))).toEqual([['tag:eks:cluster-name={ClusterName}', 'tag:eks:nodegroup-name=gpu,{NodegroupName},cpu']]);
   });
 });
 
-test('a whole cluster is its managed node groups and every node that the cluster owns', () => {
-  const stack = newStack();
-  expect(targets(stack, () => prefetchTo(stack, [NodeSelection.cluster()]))).toEqual([
-    [expect.stringMatching(/^tag:eks:cluster-name=\{Cluster\w+\}$/)],
-    [expect.stringMatching(/^tag:kubernetes.io\/cluster\/\{Cluster\w+\}=owned$/)],
-  ]);
+describe('a whole cluster', () => {
+  const owned = [expect.stringMatching(/^tag:kubernetes.io\/cluster\/\{Cluster\w+\}=owned$/)];
+
+  test('is one set of nodes, by the tag that managed, self-managed and Karpenter nodes all carry', () => {
+    const stack = newStack();
+    expect(targets(stack, () => prefetchTo(stack, [NodeSelection.cluster()]))).toEqual([owned]);
+  });
+
+  test('takes narrower selections of its nodes in, so that nothing runs twice on a node', () => {
+    const stack = newStack();
+    const cluster = newCluster(stack);
+    const nodegroup = cluster.addNodegroupCapacity('Gpu');
+    const narrower = [NodeSelection.nodegroups([nodegroup]), NodeSelection.nodegroupNames(['gpu']), NodeSelection.karpenterNodePools(['spot'])];
+    expect(targets(stack, () => prefetchTo(stack, [...narrower, NodeSelection.cluster()], cluster))).toEqual([owned]);
+    expect(propertiesOf(Template.fromStack(stack), 'AWS::IAM::ManagedPolicy').Roles).toEqual([{ Ref: expect.stringContaining('GpuNodeGroupRole') }]);
+  });
+
+  test('repeated with another role is one set of nodes, and both roles get the permissions', () => {
+    const stack = newStack();
+    expect(targets(stack, () => prefetchTo(stack, ['A', 'B'].map(id => NodeSelection.cluster({ nodeRole: newRole(stack, id) }))))).toEqual([owned]);
+    expect(propertiesOf(Template.fromStack(stack), 'AWS::IAM::ManagedPolicy').Roles).toHaveLength(2);
+  });
+
+  test('leaves a selection by tags of another cluster alone', () => {
+    const stack = newStack();
+    expect(targets(stack, () => prefetchTo(stack, [NodeSelection.cluster(), NodeSelection.tags({ 'eks:cluster-name': ['other'] })])))
+      .toEqual([owned, ['tag:eks:cluster-name=other']]);
+  });
 });
 
-test('Auto Scaling groups, self-managed nodes, Karpenter node pools and tags add up', () => {
+test('Auto Scaling groups, Karpenter node pools and tags add up', () => {
   const stack = newStack();
   const group = new autoscaling.AutoScalingGroup(stack, 'Group', {
     vpc: new ec2.Vpc(stack, 'Vpc'),
@@ -78,12 +102,10 @@ test('Auto Scaling groups, self-managed nodes, Karpenter node pools and tags add
   });
   expect(targets(stack, () => prefetchTo(stack, [
     NodeSelection.autoScalingGroup(group),
-    NodeSelection.selfManaged(),
-    NodeSelection.karpenterNodePools('gpu', 'batch'),
+    NodeSelection.karpenterNodePools(['gpu', 'batch']),
     NodeSelection.tags({ team: ['ml'], stage: ['prod', 'beta'] }),
   ]))).toEqual([
     [expect.stringMatching(/^tag:aws:autoscaling:groupName=\{Group\w+\}$/)],
-    [expect.stringMatching(/^tag:kubernetes.io\/cluster\/\{Cluster\w+\}=owned$/)],
     [expect.stringMatching(/^tag:eks:eks-cluster-name=\{Cluster\w+\}$/), 'tag:karpenter.sh/nodepool=gpu,batch'],
     ['tag:team=ml', 'tag:stage=prod,beta'],
   ]);
@@ -95,15 +117,14 @@ test('the command may be sent to the selected nodes only, also where the tag\'s 
   new ImagePrefetcher(stack, 'Prefetcher', {
     cluster,
     repositories: [new ecr.Repository(stack, 'Training')],
-    nodes: [NodeSelection.selfManaged(), NodeSelection.nodegroupNames('gpu')],
-    nodeRoles: [new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') })],
+    nodes: [NodeSelection.cluster(), NodeSelection.tags({ team: ['ml'] })],
   });
   const policies = Object.values<any>(Template.fromStack(stack).findResources('AWS::IAM::Policy')).map(({ Properties }) => Properties.PolicyDocument);
   const statements = policies.flatMap(document => document.Statement ?? JSON.parse(flat(document)).Statement);
   const sends = statements.filter(statement => [statement.Action].flat().includes('ssm:SendCommand'));
   expect(sends.map(statement => Object.keys(statement.Condition?.StringEquals ?? {}).sort())).toEqual([
     [],
-    ['ssm:resourceTag/eks:cluster-name', 'ssm:resourceTag/eks:nodegroup-name'],
+    ['ssm:resourceTag/team'],
     [expect.stringMatching(/^ssm:resourceTag\/kubernetes.io\/cluster\/\{Cluster\w+\}$/)],
   ]);
   expect(flat(sends[0].Resource)).toMatch(/:document\/\{PrefetcherDocument\w+\}$/);
@@ -123,8 +144,16 @@ describe('node roles', () => {
 
   test('that cannot be seen are asked for, with what they need', () => {
     const stack = newStack();
-    prefetch({ nodes: [NodeSelection.nodegroupNames('gpu')] }, stack);
-    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('the IAM role of nodegroups gpu cannot be seen.*nodeRoles.*AmazonSSMManagedInstanceCore.*ecr:BatchGetImage.*ecr:DescribeImages'));
+    prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'])] }, stack);
+    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('the IAM role of nodegroups gpu cannot be seen.*nodeRole of the selection.*AmazonSSMManagedInstanceCore.*ecr:BatchGetImage.*ecr:DescribeImages'));
+  });
+
+  test('given with one selection leave the others to their warning', () => {
+    const stack = newStack();
+    const nodeRole = newRole(stack);
+    prefetch({ nodes: [NodeSelection.karpenterNodePools(['spot'], { nodeRole }), NodeSelection.nodegroupNames(['gpu']), NodeSelection.tags({ team: ['ml'] }, { nodeRole })] }, stack);
+    Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('the IAM role of nodegroups gpu cannot be seen'));
+    expect(propertiesOf(Template.fromStack(stack), 'AWS::IAM::ManagedPolicy').Roles).toEqual([{ Ref: expect.stringContaining('NodeRole') }]);
   });
 
   test('of another stack gain no dependency on the prefetcher\'s', () => {

@@ -11,12 +11,11 @@ const stack = new Stack(app, 'AnyTags');
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
   nodes: [
-    NodeSelection.tags({
-      team: ['vision', 'speech'],
-      stage: ['production'],
-    }),
+    NodeSelection.tags(
+      { team: ['vision', 'speech'], stage: ['production'] },
+      { nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') },
+    ),
   ],
-  nodeRoles: [iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes')],
   repositories: [ecr.Repository.fromRepositoryName(stack, 'Training', 'team/training')],
 });
 

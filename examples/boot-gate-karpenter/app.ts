@@ -23,8 +23,7 @@ const nodeRole = new iam.Role(stack, 'KarpenterNodes', {
 
 const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
-  nodes: [NodeSelection.karpenterNodePools('gpu')],
-  nodeRoles: [nodeRole],
+  nodes: [NodeSelection.karpenterNodePools(['gpu'], { nodeRole })],
   repositories: [new ecr.Repository(stack, 'Training')],
 });
 

@@ -23,8 +23,7 @@ const nodeRole = new iam.Role(stack, 'NodeRole', {
 const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
   // By its name: the node group is made below, from what the prefetcher gives.
-  nodes: [NodeSelection.nodegroupNames('gpu')],
-  nodeRoles: [nodeRole],
+  nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })],
   repositories: [new ecr.Repository(stack, 'Training', { repositoryName: 'training' })],
 });
 

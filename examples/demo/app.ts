@@ -24,8 +24,7 @@ const inference = new ecr.Repository(stack, 'Inference', { repositoryName: 'infe
 
 const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
-  nodes: [NodeSelection.nodegroupNames('gpu')],
-  nodeRoles: [nodeRole],
+  nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })],
   repositories: [training, inference],
   maxConcurrency: '100%',
 });

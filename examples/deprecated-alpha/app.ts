@@ -17,7 +17,6 @@ const alphaNodes = alphaCluster.addNodegroupCapacity('Nodes', { nodegroupName: '
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster: eks.CfnCluster.fromClusterName(stack, 'Cluster', alphaCluster.clusterName),
-  nodes: [NodeSelection.nodegroupNames('training')],
-  nodeRoles: [alphaNodes.role],
+  nodes: [NodeSelection.nodegroupNames(['training'], { nodeRole: alphaNodes.role })],
   repositories: [new ecr.Repository(stack, 'Training')],
 });

@@ -21,7 +21,6 @@ const karpenterNodes = new iam.Role(stack, 'KarpenterNodes', {
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
-  nodes: [NodeSelection.karpenterNodePools('gpu', 'spot')],
-  nodeRoles: [karpenterNodes],
+  nodes: [NodeSelection.karpenterNodePools(['gpu', 'spot'], { nodeRole: karpenterNodes })],
   images: [ImageSelection.repository(new ecr.Repository(stack, 'Model'), { keep: 2 })],
 });

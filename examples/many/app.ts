@@ -13,8 +13,7 @@ const services = teams.flatMap(team => ['api', 'web', 'worker', 'batch', 'model'
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
-  nodes: [NodeSelection.nodegroupNames(...teams)],
-  nodeRoles: [iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes')],
+  nodes: [NodeSelection.nodegroupNames(teams, { nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') })],
   repositories: services.map(name => ecr.Repository.fromRepositoryName(stack, name, name)),
 });
 

@@ -28,10 +28,9 @@ const level1 = new eks1.CfnNodegroup(stack, 'Level1', {
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
-  nodegroups: [cluster.defaultNodegroup!, level1, eks.Nodegroup.fromNodegroupName(stack, 'Imported', 'batch')],
-  nodes: [NodeSelection.nodegroupNames('reports', 'search')],
+  nodegroups: [cluster.defaultNodegroup!, level1],
   // The role of a node group that is imported or only named cannot be seen from here.
-  nodeRoles: [nodeRole],
+  nodes: [NodeSelection.nodegroupNames(['batch', 'reports'], { nodeRole })],
   repositories: [new ecr.Repository(stack, 'Training')],
 });
 

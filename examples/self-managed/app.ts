@@ -1,4 +1,4 @@
-// Self-managed nodes of an existing cluster, found by the tag that they must carry to join it.
+// Self-managed nodes of an existing cluster: every node of it, by the tag that they must carry to join.
 import { Annotations, App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
@@ -10,8 +10,7 @@ const stack = new Stack(app, 'SelfManaged');
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
-  nodes: [NodeSelection.selfManaged()],
-  nodeRoles: [iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes')],
+  nodes: [NodeSelection.cluster({ nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') })],
   repositories: [ecr.Repository.fromRepositoryName(stack, 'Training', 'team/training')],
 });
 

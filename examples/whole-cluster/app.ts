@@ -14,8 +14,7 @@ const cluster = new eks.Cluster(stack, 'Cluster', {
 
 new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
-  nodes: [NodeSelection.cluster()],
   // Which roles the nodes of a whole cluster have cannot be seen from here.
-  nodeRoles: [cluster.defaultNodegroup!.role],
+  nodes: [NodeSelection.cluster({ nodeRole: cluster.defaultNodegroup!.role })],
   repositories: [new ecr.Repository(stack, 'Base')],
 });

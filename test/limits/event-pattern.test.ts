@@ -69,7 +69,7 @@ function synthesised(images: Images): Template {
   const stack = new Stack(new App(), 'Stack', { env: { account: ACCOUNT, region: REGION } });
   new ImagePrefetcher(stack, 'Prefetcher', {
     cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
-    nodes: [NodeSelection.nodegroupNames('nodes')],
+    nodes: [NodeSelection.nodegroupNames(['nodes'])],
     ...images(ecr.Repository.fromRepositoryName(stack, 'Repository', 'team/app'), stack),
   });
   const assembly = (stack.node.root as App).synth();

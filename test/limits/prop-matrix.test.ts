@@ -10,7 +10,7 @@ import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
 import { ACCOUNT, REGION } from './ecr-events';
 import { nagFindings, unexplained } from './nag-findings';
-import { ImagePrefetcher, ImageSelection, NodeSelection, TagFilter } from '../../src';
+import { ImagePrefetcher, ImageSelection, NodeSelection, NodeSelectionOptions, TagFilter } from '../../src';
 
 const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);
 const APPS = 30;
@@ -23,7 +23,7 @@ const choice = fc.record({
   environment: fc.constantFrom('none', REGION, 'cn-north-1', 'us-gov-west-1'),
   stackName: fc.constantFrom('Stack', `Platform-${'x'.repeat(50)}`),
   cluster: fc.constantFrom('by name', 'of the stack', 'by parameter'),
-  nodes: fc.subarray(['names', 'tokens', 'cluster', 'self-managed', 'karpenter', 'tags'], { minLength: 1 }),
+  nodes: fc.subarray(['names', 'tokens', 'cluster', 'one tag', 'karpenter', 'tags'], { minLength: 1 }),
   nodegroups: fc.constantFrom(1, 7, 60, 260),
   repositories: fc.constantFrom(0, 1, 40, 300),
   namesAre: fc.constantFrom('short', 'long', 'generated', 'of another account'),
@@ -52,8 +52,7 @@ function synthesise(chosen: Choice): App {
   const account = chosen.namesAre === 'of another account' ? '210987654321' : undefined;
   new ImagePrefetcher(stack, 'Prefetcher', {
     cluster: clusterOf(stack, chosen),
-    nodes: chosen.nodes.map(kind => nodesOf(stack, kind, chosen.nodegroups)),
-    nodeRoles: chosen.role ? [new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') })] : undefined,
+    nodes: nodesOf(stack, chosen),
     images: [
       ...range(chosen.fixed).map(index => ImageSelection.tag(repositoryOf(stack, `fixed/${index % 5}`, account), `v${index}`)),
       ImageSelection.registry(`quay.io/org/app@sha256:${'a'.repeat(64)}`),
@@ -85,15 +84,20 @@ function clusterOf(stack: Stack, { cluster }: Choice) {
   }
 }
 
-function nodesOf(stack: Stack, kind: string, count: number): NodeSelection {
+function nodesOf(stack: Stack, chosen: Choice): NodeSelection[] {
+  const nodeRole = chosen.role ? new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') }) : undefined;
+  return chosen.nodes.map(kind => nodesOfKind(stack, kind, chosen.nodegroups, { nodeRole }));
+}
+
+function nodesOfKind(stack: Stack, kind: string, count: number, options: NodeSelectionOptions): NodeSelection {
   switch (kind) {
-    case 'names': return NodeSelection.nodegroupNames(...range(count).map(index => `nodegroup-${index}-${'n'.repeat(45)}`));
-    case 'tokens': return NodeSelection.nodegroupNames(...range(Math.min(count, 60)).map(index =>
-      new CfnParameter(stack, `Nodegroup${index}`, { default: `nodegroup-of-parameter-${index}` }).valueAsString));
-    case 'cluster': return NodeSelection.cluster();
-    case 'karpenter': return NodeSelection.karpenterNodePools('gpu', 'spot');
-    case 'tags': return NodeSelection.tags({ team: range(50).map(index => `team-${index}`), stage: ['production'], zone: ['a', 'b'], kind: ['node'], size: ['large'] });
-    default: return NodeSelection.selfManaged();
+    case 'names': return NodeSelection.nodegroupNames(range(count).map(index => `nodegroup-${index}-${'n'.repeat(45)}`), options);
+    case 'tokens': return NodeSelection.nodegroupNames(range(Math.min(count, 60)).map(index =>
+      new CfnParameter(stack, `Nodegroup${index}`, { default: `nodegroup-of-parameter-${index}` }).valueAsString), options);
+    case 'cluster': return NodeSelection.cluster(options);
+    case 'karpenter': return NodeSelection.karpenterNodePools(['gpu', 'spot'], options);
+    case 'tags': return NodeSelection.tags({ team: range(50).map(index => `team-${index}`), stage: ['production'], zone: ['a', 'b'], kind: ['node'], size: ['large'] }, options);
+    default: return NodeSelection.tags({ fleet: ['batch'] }, options);
   }
 }
 

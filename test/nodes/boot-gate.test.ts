@@ -52,7 +52,7 @@ if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nod
     const nodeRole = new iam.Role(stack, 'NodeRole', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
     const repository = new ecr.Repository(stack, 'Repository');
     const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
-      cluster, nodes: [NodeSelection.nodegroupNames('gpu')], nodeRoles: [nodeRole], repositories: [repository],
+      cluster, nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })], repositories: [repository],
     });
     const userData = new ec2.MultipartUserData();
     prefetcher.addBootGate(userData, { maxWait });
