@@ -21,6 +21,7 @@ export class BootGate {
       BOOT_GATE: asset('boot_gate.py').trimEnd(),
       DOCUMENT: documentName,
       REGION: Stack.of(prefetcher).region,
+      SUFFIX: Stack.of(prefetcher).urlSuffix,
       SECONDS: String(secondsToWait(prefetcher, options.maxWait ?? Duration.minutes(5))),
     };
     this.script = asset('user-data.sh').replace(/@([A-Z_]+)@/g, (_, placeholder) => values[placeholder]);

@@ -6,8 +6,8 @@ import { flat, newCluster, newStack, prefetch, propertiesOf } from './fixture';
 import { BootGateOptions, ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 import { ControlPlane } from '../testbed/aws';
 
-/** EC2 takes 16 KB; what a user adds needs room too. */
-const MOST_BYTES = 10_240;
+/** EC2 takes 16 KB before base64; EKS and the user add parts of their own. With base64 it stays under 16 KB, too. */
+const MOST_BYTES = 10_752;
 
 function render(options?: BootGateOptions): string {
   const { stack, prefetcher } = prefetch();
@@ -52,7 +52,7 @@ test('nothing that the user data has a place for is left open', () => {
   expect(render({ fastImagePull: true })).not.toMatch(/@[A-Z_]+@|undefined/);
 });
 
-test('the user data takes at most 10 KB', () => {
+test('the user data takes at most 10.5 KB', () => {
   // What stands for the document's name here is longer than any name.
   expect(Buffer.byteLength(render({ fastImagePull: true }).replace(/\{\w+\}/, 'x'.repeat(128)))).toBeLessThan(MOST_BYTES);
 });

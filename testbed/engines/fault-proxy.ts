@@ -22,7 +22,7 @@ export type FaultRule = (request: ProxiedRequest) => Fault | undefined;
 
 const NO_FAULT: FaultRule = () => undefined;
 
-/** A proxy in front of a registry that can let requests fail in chosen ways. */
+/** A proxy in front of a registry or API, or one that HTTP clients are told to use, that can let requests fail in chosen ways. */
 export class FaultProxy {
   fault = NO_FAULT;
   readonly requests: ProxiedRequest[] = [];
@@ -49,7 +49,9 @@ export class FaultProxy {
   }
 
   private handle(request: http.IncomingMessage, response: http.ServerResponse): void {
-    const { method = 'GET', url = '/' } = request;
+    const { method = 'GET' } = request;
+    // A client whose proxy this is names the host, too.
+    const url = request.url!.replace(/^http:\/\/[^/]+/, '');
     const attempt = 1 + this.requests.filter(seen => seen.method === method && seen.path === url).length;
     const proxied = { method, path: url, attempt };
     this.requests.push(proxied);

@@ -24,6 +24,7 @@ export function gateNodeFiles(settings: NodeSettings, userData: string): Record<
     [`${UNITS}/nodeadm-run.service`]: NODEADM_RUN_SERVICE,
     '/etc/eks/kubelet/environment': `NODEADM_KUBELET_ARGS="${kubeletCommand(settings).slice(1).join(' ')}"\n`,
     '/etc/systemd/system.conf.d/testbed.conf': MANAGER_CONFIG,
+    '/etc/systemd/system.conf.d/environment.conf': defaultEnvironment(settings.aws),
     '/etc/cloud/cloud.cfg': CLOUD_CONFIG,
     '/var/lib/cloud/seed/nocloud-net/user-data': userData,
     '/var/lib/cloud/seed/nocloud-net/meta-data': `instance-id: ${settings.instanceId}\n`,
@@ -94,6 +95,11 @@ WantedBy=multi-user.target
 const MANAGER_CONFIG = `[Manager]
 DefaultTimeoutStartSec=20s
 `;
+
+/** As nodeadm writes `instance.environment.default`: for all services. */
+function defaultEnvironment(values: Record<string, string>): string {
+  return ['[Manager]', ...Object.entries(values).map(([name, value]) => `DefaultEnvironment="${name}=${value}"`), ''].join('\n');
+}
 
 /** Debian's own waits for multi-user.target; that of AL2023 does not. */
 const CLOUD_FINAL_SERVICE = `[Unit]
