@@ -1,7 +1,7 @@
 import { newest, onRealNodes, only, pushRun, reconcileRun, repository, runsOfReconcile } from './real-nodes';
 import { ImagePrefetcher, ImageSelection } from '../../src';
 import { Node } from '../../testbed/engines';
-import { PAUSE_IMAGE } from '../../testbed/engines/node-files';
+import { PAUSE_IMAGE } from '../../testbed/node/node-files';
 import { newCluster } from '../fixture';
 
 jest.setTimeout(120_000);

@@ -1,12 +1,12 @@
 import { ACCOUNT, Ecr } from './ecr';
 import { EcrEvent, pushEvent } from './ecr-events';
-import { GateNode } from './gate-node';
 import { buildImage, Image, pushImage } from './images';
 import { Moto } from './moto';
-import { Node, NodeProps } from './node';
 import { Registry } from './registry';
 import { SsmDocuments } from './ssm-documents';
 import { Workspace } from './workspace';
+import { GateNode } from '../node/gate-node';
+import { Node, NodeProps } from '../node/node';
 
 export interface PushProps {
   readonly repository: string;

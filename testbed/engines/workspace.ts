@@ -1,8 +1,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { controlGroups, removeControlGroups } from './control-groups';
 import { waitFor } from './processes';
+import { controlGroups, removeControlGroups } from '../node/control-groups';
 
 const PREFIX = 'image-prefetcher-';
 const SIGNALS: NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];

@@ -1,6 +1,6 @@
-import { engine } from './cache';
 import { CONTAINERD_SOCKET } from './node-files';
-import { CommandResult } from './processes';
+import { engine } from '../engines/cache';
+import { CommandResult } from '../engines/processes';
 
 export interface CriImage {
   readonly id: string;

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
-import { CACHE_FOLDER, engine } from './cache';
 import { CONTAINERD_SOCKET, kubeletCommand, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { CACHE_FOLDER, engine } from '../engines/cache';
 
 /** The image list of the CRI at the moment the kubelet starts. */
 export const IMAGES_AT_KUBELET_START = '/var/log/images-at-kubelet-start.json';

@@ -1,4 +1,4 @@
-import { engine, pythonTool } from './cache';
+import { engine, pythonTool } from '../engines/cache';
 
 /** What the files of a node depend on. */
 export interface NodeSettings {

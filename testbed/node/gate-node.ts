@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { CACHE_FOLDER } from './cache';
 import { CriImage, parseImages } from './cri';
 import { gateNodeFiles, gateNodeLinks, IMAGES_AT_KUBELET_START } from './gate-node-files';
 import { Node, NodeProps } from './node';
-import { waitFor } from './processes';
-import { Workspace } from './workspace';
+import { CACHE_FOLDER } from '../engines/cache';
+import { waitFor } from '../engines/processes';
+import { Workspace } from '../engines/workspace';
 
 export interface GateNodeProps extends NodeProps {
   /** As EC2 hands it to the instance. */

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { waitFor } from './processes';
+import { waitFor } from '../engines/processes';
 
 const ROOT = '/sys/fs/cgroup';
 

@@ -1,13 +1,13 @@
 import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { CACHE_FOLDER } from './cache';
 import { removeControlGroups } from './control-groups';
 import { Cri, CriCredentials, CriImage } from './cri';
-import { buildImage, exportImage } from './images';
 import { CREDENTIAL_PROVIDER_FOLDER, kubeletCommand, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
-import { CommandOptions, CommandResult, Daemon, run, waitFor } from './processes';
-import { Workspace } from './workspace';
+import { CACHE_FOLDER } from '../engines/cache';
+import { buildImage, exportImage } from '../engines/images';
+import { CommandOptions, CommandResult, Daemon, run, waitFor } from '../engines/processes';
+import { Workspace } from '../engines/workspace';
 
 export interface NodeProps {
   readonly name: string;
