@@ -1,7 +1,8 @@
 """Brings container images onto an EKS node before pods need them, exactly as the node's own kubelet would.
 
-Runs as root with Python 3.9, curl and, where ECR is to be asked, the AWS CLI. Parameters are environment variables
-SSM_<Name>; the argument `gate` means: at boot, before the kubelet runs. Prints one JSON line per image and a summary.
+Runs as root with Python 3.9, curl and, where ECR is to be asked, the AWS CLI. Settings are on descriptor 3, parameters
+are environment variables SSM_<Name>; the arguments `gate SECONDS` mean: at boot, before the kubelet runs, for so long.
+Prints one JSON line per image and a summary.
 Exit code: 0 every wanted image is there, 1 some is not, 2 wrong parameters or an unsupported node.
 Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
 """
@@ -49,14 +50,22 @@ NEWEST = re.compile(HOST + r'/(%s(?:,%s)*)\?newest=([1-9]\d{0,3})((?:&(?:in|ex)c
                     re.ASCII)
 ECR_HOST = re.compile(r'(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+')
 CONTAINER_IMAGE = re.compile(r'application/vnd\.(docker\.(container|distribution)|oci\.image)\.')
-PARAMETERS = [
+# What is fixed in the document, a line each, and what a run is given in the environment.
+SETTINGS = [
     ('Owner', r'[\w.-]{1,64}'),
-    ('Images', r'(\S+( \S+)*)?'),
-    ('Pushed', '(%s/%s%s)?' % (HOST, PATH, TAG)),
     ('ParallelPulls', '[1-9]|1[0-6]'),
     ('PinImages', 'true|false'),
     ('MaxDiskUsage', r'[1-9]\d?|100'),
     ('TimeoutSeconds', r'[1-9]\d{1,5}'),
+    ('LogGroup', r'[\w.#/-]{1,512}'),
+    ('Region', '[a-z0-9-]+'),
+    ('Revision', '[0-9a-f]{1,64}'),
+]
+PARAMETERS = [
+    ('Pushed', '(%s/%s%s)?' % (HOST, PATH, TAG)),
+    ('PushedAt', r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?'),
+    ('Revision', '[0-9a-f]{0,64}'),
+    ('StartDelaySeconds', r'\d|[1-9]\d|1[01]\d|120'),
 ]
 
 
@@ -143,7 +152,7 @@ class Run:
     def __init__(self, moment):
         self.moment = moment
         self.started = time.monotonic()
-        self.owner = self.endpoint = self.error = ''
+        self.owner = self.endpoint = self.error = self.revision = self.expected = ''
         self.images, self.providers, self.flights = [], [], []
         self.answers, self.refusals, self.records = {}, {}, {}
         self.secrets, self.unlisted, self.missing = set(), set(), set()
@@ -151,22 +160,34 @@ class Run:
         self.counts = collections.Counter()
         self.room = 24000  # SSM keeps no more of stdout
 
-    def read_parameters(self, environment):
+    def read_parameters(self, environment, settings, seconds=''):
+        """From the environment, the lines of the document, and the argument that replaces TimeoutSeconds."""
+        lines = [line.partition('=')[::2] for line in settings.splitlines()]
+        fixed = dict(lines)
+        self.words = [value for name, value in lines if name == 'Image']
+        unknown = {*fixed} - {'Image', *dict(SETTINGS)}
+        if unknown:
+            raise ValueError(f'the document has a setting {min(unknown)[:200]!r}, allowed are Image, '
+                             + ', '.join(dict(SETTINGS)))
         values = []
-        for name, pattern in PARAMETERS:
-            values.append(environment.get('SSM_' + name, ''))
-            if not re.fullmatch(pattern, values[-1], re.ASCII):
-                raise ValueError(f'{name} is {values[-1][:200]!r}, allowed is what matches {pattern}')
-        self.owner, images, self.pushed, parallel, pin, usage, timeout = values
-        self.words = images.split()
+        for source, grammar in ((fixed, SETTINGS), (environment, PARAMETERS)):
+            for name, pattern in grammar:
+                default = '0' if name == 'StartDelaySeconds' else ''
+                value = source.get(name if source is fixed else 'SSM_' + name, default)
+                if not re.fullmatch(pattern, value, re.ASCII):
+                    raise ValueError(f'{name} is {value[:200]!r}, allowed is what matches {pattern}')
+                values.append(value)
+        (self.owner, parallel, pin, usage, timeout, self.log_group, self.region, self.revision,
+         self.pushed, self.pushed_at, self.expected, self.start_delay) = values
+        timeout = seconds or timeout
         for word in self.words:
             newest = NEWEST.fullmatch(word)
             if not FIXED.fullmatch(word) and not (newest and ECR_HOST.fullmatch(newest[1])):
-                raise ValueError(f'Images has {word[:300]!r}, allowed are HOST/path:tag, HOST/path@sha256:digest and, '
+                raise ValueError(f'Image is {word[:300]!r}, allowed are HOST/path:tag, HOST/path@sha256:digest and, '
                                  'of a private ECR host, HOST/repository?newest=N&include=PATTERN&exclude=PATTERN')
         # The boot gate may be shorter than anything SSM runs.
         shortest = 10 if self.moment == 'gate' else 60
-        if not shortest <= int(timeout) <= 172800:
+        if not re.fullmatch(r'\d{1,6}', timeout, re.ASCII) or not shortest <= int(timeout) <= 172800:
             raise ValueError(f'TimeoutSeconds is {timeout}, allowed is {shortest} to 172800')
         if self.pushed and self.moment != 'gate':
             self.moment = 'push'
@@ -198,7 +219,9 @@ class Run:
             print(text, flush=True)
 
     def summary(self):
-        facts = dict(moment=self.moment, owner=self.owner, wanted=len(self.images))
+        facts = dict(moment=self.moment, owner=self.owner, revision=self.revision, wanted=len(self.images))
+        if self.expected and self.expected != self.revision:
+            facts['stale'] = True
         for outcome in 'present', 'pulled', 'failed', 'refused', 'skipped', 'unpinned', 'removed':
             facts[outcome] = self.counts[outcome]
         facts.update(seconds=round(time.monotonic() - self.started, 1), endpoint=self.endpoint)
@@ -826,6 +849,8 @@ def prefetch(run):
         run.report(run.pushed, 'skipped', 'pushed, but not among the wanted images')
         return
     wait_for_node(run)
+    if run.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
+        time.sleep(random.uniform(0, min(int(run.start_delay), run.left() / 10)))
     with lock(run):
         run.records = list_records(run)
         run.images = list_wanted(run)
@@ -833,6 +858,8 @@ def prefetch(run):
         bring(run)
         if run.moment == 'reconcile' and run.left() > 0:
             release(run)
+            with open(STATE + '/joined', 'w'):
+                pass
 
 
 def write_gate_report(facts):
@@ -841,11 +868,12 @@ def write_gate_report(facts):
 
 
 def main(arguments):
-    run = Run('gate' if arguments == ['gate'] else 'reconcile')
+    run = Run('gate' if arguments[:1] == ['gate'] else 'reconcile')
     gate = dict(startedAt=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), outcome='interrupted')
     code = 2
     try:
-        run.read_parameters(os.environ)
+        with os.fdopen(3) as settings:
+            run.read_parameters(os.environ, settings.read(), ''.join(arguments[1:2]))
         if os.path.exists('/etc/bottlerocket-release'):
             raise ValueError('this node runs Bottlerocket, whose images cannot be reached from here')
         code = 1

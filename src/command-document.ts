@@ -1,5 +1,8 @@
-import { readFileSync } from 'fs';
-import { join } from 'path';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duration } from 'aws-cdk-lib';
+import { Fn, Lazy, Stack, Token } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { estimatedLength } from './estimated-length';
@@ -7,75 +10,143 @@ import { estimatedLength } from './estimated-length';
 /** The source of the node program. */
 export const NODE_PROGRAM = readFileSync(join(__dirname, '..', 'assets', 'image_prefetcher.py'), 'utf-8');
 
-/** What the node program is told, at every of its moments: the parameters of the Command document. */
-export interface NodeProgramParameters {
-  /** Which prefetcher this is: pins on a node carry it. */
-  readonly Owner: string;
+/** What one prefetcher wants of the node program. */
+export interface NodeProgramSettings {
+  /** Which prefetcher this is: pins on a node and lines of reports carry it. */
+  readonly owner: string;
   /** The wanted list (wanted-images.ts). */
-  readonly Images: string;
-  readonly ParallelPulls: string;
-  readonly PinImages: string;
-  readonly MaxDiskUsage: string;
-  readonly TimeoutSeconds: string;
-  /** The image that was just pushed; empty but where a push starts the run. */
-  readonly Pushed: string;
+  readonly images: string[];
+  readonly parallelPulls: number;
+  readonly pinImages: boolean;
+  readonly maxDiskUsage: number;
+  readonly timeout: Duration;
+  /** Where the node program reports. */
+  readonly logGroupName: string;
 }
 
-/** A document and its run-time parameters (a pushed image) together may have 64 KB. https://docs.aws.amazon.com/general/latest/gr/ssm.html */
-const DOCUMENT_SIZE = 65_536 - 1_000;
+/** https://docs.aws.amazon.com/general/latest/gr/ssm.html */
+const DOCUMENT_SIZE = 65_536;
 
-const WORD = '[A-Za-z0-9][A-Za-z0-9._:/@,?=&*-]*';
+/** The 64 KB hold the parameters of a run, too: a pushed image of 512 characters, and names and values of the others. */
+const RUN_TIME_PARAMETERS = 1_000;
 
-/** Every value is input from outside: these patterns leave no character that means something to a shell. */
-const PARAMETERS: { [name in keyof NodeProgramParameters]: { description: string; allowedPattern: string } } = {
-  Owner: { description: 'The ImagePrefetcher that asks', allowedPattern: '^[A-Za-z0-9_.-]{1,64}$' },
-  Images: { description: 'The wanted images, in order of priority', allowedPattern: `^(${WORD}( ${WORD})*)?$` },
-  ParallelPulls: { description: 'Pulls side by side', allowedPattern: '^([1-9]|1[0-6])$' },
-  PinImages: { description: 'Whether the kubelet may not evict the wanted images', allowedPattern: '^(true|false)$' },
-  MaxDiskUsage: { description: 'Percent of the image filesystem that no pull may go past', allowedPattern: '^([1-9][0-9]?|100)$' },
-  TimeoutSeconds: { description: 'How long a run may take', allowedPattern: '^[1-9][0-9]{1,5}$' },
+const REVISION_LENGTH = 16;
+
+/**
+ * What differs from run to run. Every value is input from outside: these patterns, which Java and Go must read alike, leave no
+ * character that means something to a shell.
+ */
+export const RUN_TIME_PARAMETERS_OF_COMMAND: { readonly [name: string]: { readonly description: string; readonly default: string; readonly allowedPattern: string } } = {
   Pushed: {
     description: 'The image that was just pushed; empty to bring the node to the whole list',
+    default: '',
     allowedPattern: '^([A-Za-z0-9.-]+/[a-z0-9._/-]{1,256}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$',
+  },
+  PushedAt: {
+    description: 'When it was pushed, in UTC',
+    default: '',
+    allowedPattern: '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$',
+  },
+  Revision: {
+    description: 'The revision of this document that the caller expects; empty for any',
+    default: '',
+    allowedPattern: `^([0-9a-f]{${REVISION_LENGTH}})?$`,
+  },
+  StartDelaySeconds: {
+    description: 'Up to how many seconds a run waits before it begins, so that nodes do not ask in step',
+    default: '0',
+    allowedPattern: '^([0-9]|[1-9][0-9]|1[01][0-9]|120)$',
   },
 };
 
 /**
- * The SSM document that carries the node program and, as the defaults of its parameters, what this prefetcher wants. Rule,
- * association and boot gate all run this one document, so there is one place to look at, and State Manager runs it
- * again on every node when it changes.
+ * The SSM document that carries the node program and what this prefetcher wants. Rule, association and boot gate all run this
+ * one document, so there is one place to look at, and State Manager runs it again on every node when it changes.
  */
 export class CommandDocument extends Construct {
   public readonly documentName: string;
+  public readonly document: CfnDocument;
 
-  constructor(scope: Construct, id: string, parameters: NodeProgramParameters) {
+  /** Hash of the content. A caller passes it on, so that a node can tell that it runs an older one. */
+  public readonly revision: string;
+
+  constructor(scope: Construct, id: string, settings: NodeProgramSettings) {
     super(scope, id);
 
-    const content = {
+    const size = estimatedLength(asSentByCloudFormation(this.content(settings, 'x'.repeat(REVISION_LENGTH), settings.images)));
+    if (size > DOCUMENT_SIZE - RUN_TIME_PARAMETERS) {
+      const list = estimatedLength(settings.images.join(' '));
+      throw new Error(`the list of wanted images must fit into an SSM document beside the node program, in ${DOCUMENT_SIZE - RUN_TIME_PARAMETERS - size + list} characters, got about ${list}: split the images over several ImagePrefetchers`);
+    }
+
+    const images = settings.images.map(onOneLine);
+    this.revision = Lazy.string({
+      produce: () => createHash('sha256').update(JSON.stringify(Stack.of(this).resolve(this.content(settings, '', images)))).digest('hex').slice(0, REVISION_LENGTH),
+    });
+    this.document = new CfnDocument(this, 'Resource', {
+      documentType: 'Command', content: this.content(settings, this.revision, images), updateMethod: 'NewVersion', targetType: '/AWS::EC2::Instance',
+    });
+    this.documentName = this.document.ref;
+  }
+
+  private content(settings: NodeProgramSettings, revision: string, images: string[]) {
+    const seconds = String(settings.timeout.toSeconds());
+    return {
       schemaVersion: '2.2',
       description: 'Keeps container images on an EKS node before pods need them (cdk-eks-image-prefetcher)',
-      parameters: Object.fromEntries(Object.entries(PARAMETERS).map(([name, parameter]) =>
-        [name, { type: 'String', ...parameter, default: parameters[name as keyof NodeProgramParameters], interpolationType: 'ENV_VAR' }])),
+      parameters: Object.fromEntries(Object.entries(RUN_TIME_PARAMETERS_OF_COMMAND).map(([name, parameter]) =>
+        [name, { type: 'String', ...parameter, interpolationType: 'ENV_VAR' }])),
       mainSteps: [{
         name: 'prefetchImages',
         action: 'aws:runShellScript',
         precondition: { StringEquals: ['platformType', 'Linux'] },
-        inputs: { timeoutSeconds: parameters.TimeoutSeconds, runCommand: script() },
+        inputs: {
+          timeoutSeconds: seconds,
+          runCommand: script([
+            `Owner=${settings.owner}`,
+            `Revision=${revision}`,
+            `ParallelPulls=${settings.parallelPulls}`,
+            `PinImages=${settings.pinImages}`,
+            `MaxDiskUsage=${settings.maxDiskUsage}`,
+            `TimeoutSeconds=${seconds}`,
+            `LogGroup=${onOneLine(settings.logGroupName)}`,
+            `Region=${Stack.of(this).region}`,
+            ...images.map(image => `Image=${image}`),
+          ]),
+        },
       }],
     };
-    const size = estimatedLength(JSON.stringify(content));
-    if (size > DOCUMENT_SIZE) {
-      const list = estimatedLength(parameters.Images);
-      throw new Error(`the list of wanted images must fit into an SSM document beside the node program, in ${DOCUMENT_SIZE - size + list} characters, got about ${list}: split the images over several ImagePrefetchers`);
-    }
-
-    const document = new CfnDocument(this, 'Resource', { documentType: 'Command', content, updateMethod: 'NewVersion', targetType: '/AWS::EC2::Instance' });
-    this.documentName = document.ref;
   }
 }
 
-/** The program on the standard input of Python (the boot gate gives it an argument). Agents older than 3.3.2746 paste parameters in instead of exporting them. */
-function script(): string[] {
-  const exportForOldAgents = Object.keys(PARAMETERS).map(name => `if [ -z "\${SSM_${name}+x}" ]; then export SSM_${name}="{{ ${name} }}"; fi`);
-  return [...exportForOldAgents, "exec python3 - \"$@\" <<'PYTHON'", ...NODE_PROGRAM.trimEnd().split('\n'), 'PYTHON'];
+/** Python reads the program from its standard input, and the settings from file descriptor 3. Arguments are the boot gate's. */
+function script(settings: string[]): string[] {
+  // Agents older than 3.3.2746 paste parameters in instead of exporting them.
+  const exportForOldAgents = Object.keys(RUN_TIME_PARAMETERS_OF_COMMAND).map(name => `if [ -z "\${SSM_${name}+x}" ]; then export SSM_${name}="{{ ${name} }}"; fi`);
+  return [
+    ...exportForOldAgents,
+    "exec python3 - \"$@\" 3<<'SETTINGS' <<'PROGRAM'",
+    ...settings,
+    'SETTINGS',
+    // In one piece: a line costs two characters less, and is as easy to read once it is unpacked.
+    NODE_PROGRAM.trimEnd(),
+    'PROGRAM',
+  ];
+}
+
+/** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */
+function onOneLine(value: string): string {
+  return Token.isUnresolved(value) ? Fn.join('\\n', Fn.split('\n', value)) : value;
+}
+
+/**
+ * The text that CloudFormation makes of a JSON object, and whose characters count: indented as Jackson's pretty printer does
+ * it, objects line by line, lists on one line.
+ */
+export function asSentByCloudFormation(value: any, indent = ''): string {
+  if (Array.isArray(value)) return value.length === 0 ? '[ ]' : `[ ${value.map(item => asSentByCloudFormation(item, indent)).join(', ')} ]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const inner = `${indent}  `;
+  const fields = Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)} : ${asSentByCloudFormation(item, inner)}`);
+  return fields.length === 0 ? '{ }' : `{\n${fields.join(',\n')}\n${indent}}`;
 }

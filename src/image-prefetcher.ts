@@ -39,23 +39,23 @@ export class ImagePrefetcher extends Construct {
     const selections = selectedNodes(props).map(nodes => nodes._bind(this, props.cluster));
     const targets = toNodeTargets(selections.flatMap(selection => selection.tagSets));
 
-    // The node program, and what it is told.
-    const document = new CommandDocument(this, 'Document', {
-      Owner: Names.uniqueResourceName(this, { maxLength: 64, separator: '-' }),
-      Images: renderWantedImages(images),
-      ParallelPulls: String(props.parallelPulls ?? 2),
-      PinImages: String(props.pinImages ?? true),
-      MaxDiskUsage: String(props.maxDiskUsage ?? 75),
-      TimeoutSeconds: String((props.timeout ?? Duration.hours(1)).toSeconds()),
-      Pushed: '',
-    });
-    this.documentName = document.documentName;
-
-    // Where it reports, and what the nodes may do.
+    // Where it reports, the node program, and what that is told.
     this.logGroup = new logs.LogGroup(this, 'LogGroup', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    const document = new CommandDocument(this, 'Document', {
+      owner: Names.uniqueResourceName(this, { maxLength: 64, separator: '-' }),
+      images: renderWantedImages(images),
+      parallelPulls: props.parallelPulls ?? 2,
+      pinImages: props.pinImages ?? true,
+      maxDiskUsage: props.maxDiskUsage ?? 75,
+      timeout: props.timeout ?? Duration.hours(1),
+      logGroupName: this.logGroup.logGroupName,
+    });
+    this.documentName = document.documentName;
+
+    // What the nodes may do.
     new NodePermissions(this, 'Nodes', {
       images,
       nodes: selections.flatMap(selection => selection.nodes),

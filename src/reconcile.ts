@@ -4,6 +4,9 @@ import { Construct } from 'constructs';
 import { CommandDocument } from './command-document';
 import { NodeTarget, renderTargets } from './node-targets';
 
+/** Keeps nodes from asking the registry in step; the agent runs one association at a time, so others wait behind it. */
+const START_DELAY_SECONDS = 120;
+
 export interface ReconcileProps {
   readonly document: CommandDocument;
   readonly targets: NodeTarget[];
@@ -25,7 +28,9 @@ export class Reconcile extends Construct {
     for (const [index, target] of props.targets.entries()) {
       new CfnAssociation(this, `Association${index === 0 ? '' : index + 1}`, {
         name: props.document.documentName,
-        documentVersion: '$DEFAULT',
+        // An update of the stack does not always move the default version.
+        documentVersion: '$LATEST',
+        parameters: { Revision: [props.document.revision], StartDelaySeconds: [String(START_DELAY_SECONDS)] },
         targets: renderTargets(target),
         scheduleExpression: `rate(${props.every.toMinutes()} minutes)`,
         maxConcurrency: props.maxConcurrency,

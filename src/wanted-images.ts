@@ -5,7 +5,7 @@ import { renderForNode } from './tag-patterns';
  * The wanted list in the words of the node program, in order of priority: `HOST/path:tag`, `HOST/path@sha256:…` or
  * `HOST/repository,repository?newest=N&include=PATTERN&exclude=PATTERN`.
  */
-export function renderWantedImages(images: ImageSelectionConfig[]): string {
+export function renderWantedImages(images: ImageSelectionConfig[]): string[] {
   const words: { before: string; repositories: string[]; after: string }[] = [];
   for (const image of images) {
     const before = `${image.host}/`;
@@ -19,7 +19,7 @@ export function renderWantedImages(images: ImageSelectionConfig[]): string {
     }
   }
   const rendered = words.map(word => word.before + word.repositories.join(',') + word.after);
-  return [...new Set(rendered)].join(' ');
+  return [...new Set(rendered)];
 }
 
 function wantedOf(image: ImageSelectionConfig): string {

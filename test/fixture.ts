@@ -3,6 +3,7 @@ import { Template } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { ImagePrefetcher, ImagePrefetcherProps } from '../src';
+import { parseSettings } from '../testbed/settings';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'us-east-1';
@@ -39,10 +40,10 @@ export function propertiesOf(template: Template, type: string, part = ''): any {
   return found[0][1].Properties;
 }
 
-/** What the node program of a prefetcher is told: the defaults of its document's parameters. */
-export function parametersOf(template: Template, prefetcher = 'Prefetcher'): { [name: string]: any } {
-  const { parameters } = propertiesOf(template, 'AWS::SSM::Document', `${prefetcher}Document`).Content;
-  return Object.fromEntries(Object.entries<any>(parameters).map(([name, parameter]) => [name, parameter.default]));
+/** What the node program of a prefetcher is told: the settings in its document, with the wanted images as one text. */
+export function settingsOf(template: Template, prefetcher = 'Prefetcher'): { [name: string]: string } {
+  const { mainSteps } = propertiesOf(template, 'AWS::SSM::Document', `${prefetcher}Document`).Content;
+  return parseSettings(mainSteps[0].inputs.runCommand.map(flat));
 }
 
 /** A text with intrinsics as one string: `{Ref}` and `{GetAtt}` in braces. */
@@ -50,6 +51,9 @@ export function flat(value: any): string {
   if (typeof value === 'string') return value;
   if (value.Ref) return `{${value.Ref}}`;
   if (value['Fn::GetAtt']) return `{${value['Fn::GetAtt'].join('.')}}`;
-  if (value['Fn::Join']) return value['Fn::Join'][1].map(flat).join(value['Fn::Join'][0]);
+  if (value['Fn::Join']) {
+    const [delimiter, parts] = value['Fn::Join'];
+    return (Array.isArray(parts) ? parts.map(flat) : flat(parts['Fn::Split'][1]).split(parts['Fn::Split'][0])).join(delimiter);
+  }
   return JSON.stringify(value);
 }

@@ -2,12 +2,12 @@ import { Duration } from 'aws-cdk-lib';
 import { Match } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import { flat, newCluster, newStack, parametersOf, prefetch, propertiesOf } from './fixture';
+import { flat, newCluster, newStack, settingsOf, prefetch, propertiesOf } from './fixture';
 import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 
 describe('the Command document', () => {
   const content = propertiesOf(prefetch().template(), 'AWS::SSM::Document', 'PrefetcherDocument').Content;
-  const script: string[] = content.mainSteps[0].inputs.runCommand;
+  const script: string[] = content.mainSteps[0].inputs.runCommand.map(flat);
 
   test('hands every parameter over as an environment variable, within a pattern', () => {
     for (const [name, parameter] of Object.entries<any>(content.parameters)) {
@@ -100,8 +100,7 @@ describe('the association', () => {
     expect(association.Name).toEqual({ Ref: expect.stringContaining('PrefetcherDocument') });
     const host = '123456789012.dkr.ecr.us-east-1.{AWS::URLSuffix}';
     const name = `{${template().findResources('AWS::ECR::Repository') && Object.keys(template().findResources('AWS::ECR::Repository'))[0]}}`;
-    expect(flat(parametersOf(template()).Images)).toBe(`public.ecr.aws/nginx/nginx:1.27 ${host}/${name}:base ${host}/${name}?newest=1`);
-    expect(parametersOf(template()).Pushed).toBe('');
+    expect(flat(settingsOf(template()).Images)).toBe(`public.ecr.aws/nginx/nginx:1.27 ${host}/${name}:base ${host}/${name}?newest=1`);
   });
 
   test('runs every 30 minutes and on new nodes, at a set rate', () => {
@@ -127,7 +126,7 @@ test('controls reach document, runbook and association', () => {
     pinImages: false,
     maxDiskUsage: 60,
   }).template();
-  expect(parametersOf(template)).toMatchObject({ ParallelPulls: '4', PinImages: 'false', MaxDiskUsage: '60', TimeoutSeconds: '1200' });
+  expect(settingsOf(template)).toMatchObject({ ParallelPulls: '4', PinImages: 'false', MaxDiskUsage: '60', TimeoutSeconds: '1200' });
   expect(propertiesOf(template, 'AWS::SSM::Association')).toMatchObject({ ScheduleExpression: 'rate(120 minutes)', MaxConcurrency: '20', MaxErrors: '10%' });
   expect(propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps[0].inputs).toMatchObject({ MaxConcurrency: '20', MaxErrors: '10%' });
   expect(propertiesOf(template, 'AWS::SSM::Document', 'PrefetcherDocument').Content.mainSteps[0].inputs.timeoutSeconds).toBe('1200');
@@ -146,7 +145,7 @@ test('two prefetchers for two clusters in one stack share nothing and target dif
   const clusters = associations.map(association => flat(association.Targets[0].Values[0]));
   expect(clusters[0]).toContain('ClusterA');
   expect(clusters[1]).toContain('ClusterB');
-  expect(parametersOf(template(), 'PrefetcherA').Owner).not.toEqual(parametersOf(template(), 'PrefetcherB').Owner);
+  expect(settingsOf(template(), 'PrefetcherA').Owner).not.toEqual(settingsOf(template(), 'PrefetcherB').Owner);
   expect(associations[0].Name).not.toEqual(associations[1].Name);
 });
 

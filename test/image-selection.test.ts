@@ -4,14 +4,14 @@ import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import * as events from 'aws-cdk-lib/aws-events';
-import { flat, newStack, parametersOf, prefetch } from './fixture';
+import { flat, newStack, settingsOf, prefetch } from './fixture';
 import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 
 const HOST = '123456789012.dkr.ecr.us-east-1.{AWS::URLSuffix}';
 
 /** The wanted list of a prefetcher with these images, as the document hands it over. */
 function wanted(images: (stack: Stack) => ImageSelection[], stack = newStack()): string {
-  return flat(parametersOf(prefetch({ images: images(stack) }, stack).template()).Images);
+  return flat(settingsOf(prefetch({ images: images(stack) }, stack).template()).Images);
 }
 
 const named = (stack: Stack, name: string) =>
@@ -66,7 +66,7 @@ describe('the wanted list', () => {
   test('takes the short form with its tags', () => {
     const stack = newStack();
     const { template } = prefetch({ repositories: [named(stack, 'app-a'), named(stack, 'app-b')], imageTags: ['stable', 'v*'] }, stack);
-    expect(flat(parametersOf(template()).Images)).toBe(`${HOST}/app-a,app-b?newest=1&include=stable&include=v*`);
+    expect(flat(settingsOf(template()).Images)).toBe(`${HOST}/app-a,app-b?newest=1&include=stable&include=v*`);
   });
 
   test('has the host of the repository\'s own account and region', () => {

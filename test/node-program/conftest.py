@@ -34,7 +34,12 @@ def run(program, monkeypatch):
 
 
 def parameters(**changes):
-    values = dict(Owner='one', Images='', Pushed='', ParallelPulls='3', PinImages='true', MaxDiskUsage='75',
-                  TimeoutSeconds='600')
-    values.update(changes)
-    return {'SSM_' + name: value for name, value in values.items()}
+    """(environment, settings) of a run; what is not said has an ordinary value."""
+    environment = dict(Pushed='', PushedAt='', StartDelaySeconds='0')
+    settings = dict(Owner='one', Revision='0123456789abcdef', ParallelPulls='3', PinImages='true', MaxDiskUsage='75',
+                    TimeoutSeconds='600', LogGroup='/prefetcher', Region='us-east-1')
+    images = changes.pop('Images', '').split(' ') if changes.get('Images') else []
+    for name, value in changes.items():
+        (environment if name in environment else settings)[name] = value
+    lines = [f'{name}={value}' for name, value in [*settings.items(), *(('Image', image) for image in images)]]
+    return {'SSM_' + name: value for name, value in environment.items()}, '\n'.join(lines)

@@ -2,6 +2,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -27,7 +28,7 @@ DIGEST = 'sha256:' + 64 * 'a'
     '123456789012.dkr-ecr.eu-west-1.on.aws/app?newest=1',
 ])
 def test_takes(run, word):
-    run.read_parameters(parameters(Images=word))
+    run.read_parameters(*parameters(Images=word))
     assert run.words == [word]
 
 
@@ -35,7 +36,7 @@ def test_takes(run, word):
     'busybox', 'busybox:1', 'library/busybox:1', 'docker.io/library/busybox', 'docker.io/library/busybox:',
     'docker.io/Library/busybox:1', 'docker.io/a//b:1', 'docker.io/a/:1', 'docker.io/-a:1', 'docker.io/a..b:1',
     'docker.io/a:' + 129 * 'x', 'docker.io/a:-x', 'docker.io/a:.x', 'docker.io/a:ü', 'dоcker.io/a:1',
-    'docker.io/a:latest;reboot', 'docker.io/a:$(reboot)', 'docker.io/a:`reboot`', 'docker.io/a:1\nb', 'docker.io/a:1\n',
+    'docker.io/a:latest;reboot', 'docker.io/a:$(reboot)', 'docker.io/a:`reboot`', 'docker.io/a:1\\nb',
     'docker.io/a:"1"', "docker.io/a:'1'", 'docker.io/a:1|cat', 'docker.io/a:1&b', '../a:1', 'docker.io/../a:1',
     f'{HOST}/app@sha256:' + 63 * 'a', f'{HOST}/app@sha512:' + 64 * 'a', f'{HOST}/app:v1@{DIGEST}',
     f'{HOST}/app?newest=0', f'{HOST}/app?newest=', f'{HOST}/app?newest=-1', f'{HOST}/app?newest=99999',
@@ -44,13 +45,12 @@ def test_takes(run, word):
     'docker.io/library/busybox?newest=1', '12345.dkr.ecr.us-east-1.amazonaws.com/app?newest=1', '--help', '-',
 ])
 def test_refuses_the_image(run, word):
-    with pytest.raises(ValueError, match='Images'):
-        run.read_parameters(parameters(Images=word))
+    with pytest.raises(ValueError, match='Image is'):
+        run.read_parameters(*parameters(Images=word))
 
 
 @pytest.mark.parametrize('change', [
-    dict(Owner=''), dict(Owner='a b'), dict(Owner=65 * 'a'), dict(Owner='a/b'), dict(Owner='a\n'),
-    dict(Images=' '), dict(Images='docker.io/a:1  docker.io/b:1'), dict(Images='docker.io/a:1 '),
+    dict(Owner=''), dict(Owner='a b'), dict(Owner=65 * 'a'), dict(Owner='a/b'), dict(Owner='a\nb'),
     dict(Pushed='a'), dict(Pushed=f'{HOST}/app:v1 x'), dict(Pushed=f'{HOST}/app@{DIGEST}'),
     dict(Pushed=f'{HOST}/app:latest;reboot'), dict(ParallelPulls='0'), dict(ParallelPulls='17'),
     dict(ParallelPulls='1.5'), dict(PinImages='True'), dict(PinImages=''), dict(MaxDiskUsage='0'),
@@ -58,18 +58,18 @@ def test_refuses_the_image(run, word):
 ])
 def test_refuses_and_names_the_parameter(run, change):
     with pytest.raises(ValueError, match=next(iter(change))):
-        run.read_parameters(parameters(**change))
+        run.read_parameters(*parameters(**change))
 
 
 def test_the_boot_gate_may_be_short(program):
-    program.Run('gate').read_parameters(parameters(TimeoutSeconds='10'))
+    program.Run('gate').read_parameters(*parameters(TimeoutSeconds='10'))
     with pytest.raises(ValueError, match='TimeoutSeconds'):
-        program.Run('gate').read_parameters(parameters(TimeoutSeconds='9'))
+        program.Run('gate').read_parameters(*parameters(TimeoutSeconds='9'))
 
 
 @pytest.mark.parametrize('seconds', [60, 600, 172800])
 def test_ends_before_systems_manager_ends_it(run, seconds):
-    run.read_parameters(parameters(TimeoutSeconds=str(seconds)))
+    run.read_parameters(*parameters(TimeoutSeconds=str(seconds)))
     assert 5 <= run.started + seconds - run.deadline <= 30
 
 
@@ -84,9 +84,25 @@ def test_hostile_words_take_no_time(program):
     assert time.monotonic() - started < 2
 
 
-def test_a_bad_parameter_ends_with_2_and_one_summary():
-    ended = subprocess.run([sys.executable, '-'], input=PROGRAM.read_text(encoding='utf-8'), capture_output=True,
-                           text=True, timeout=20, env=parameters(Images='docker.io/a:$(reboot)'))
+def test_the_time_of_the_boot_gate_replaces_that_of_the_document(program):
+    run = program.Run('gate')
+    run.read_parameters(*parameters(), '120')
+    assert 100 < run.deadline - run.started < 120
+
+
+def test_says_which_setting_it_does_not_know(run):
+    with pytest.raises(ValueError, match="setting 'Reboot'"):
+        run.read_parameters(*parameters(Reboot='now'))
+
+
+def test_a_bad_setting_ends_with_2_and_one_summary():
+    environment, settings = parameters(Images='docker.io/a:$(reboot)')
+    with tempfile.TemporaryFile('w+') as file:
+        file.write(settings)
+        file.seek(0)
+        script = f'exec "{sys.executable}" - 3<&{file.fileno()}'
+        ended = subprocess.run(['sh', '-c', script], input=PROGRAM.read_text(encoding='utf-8'), capture_output=True,
+                               text=True, timeout=20, env=environment, pass_fds=[file.fileno()])
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert (ended.returncode, ended.stderr, len(lines)) == (2, '', 1)
     assert 'docker.io/a:$(reboot)' in lines[0]['summary']['error']

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { onRealNodes, Run, runsOfEvent, runsOfReconcile } from './real-nodes';
 import { CommandTarget, ControlPlane, Resource } from '../../testbed/aws';
+import { parseSettings } from '../../testbed/settings';
 import { buildImage, Ecr, EventRuler, Image, Node, pushEvent, pushImage, Registry } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
@@ -44,7 +45,7 @@ class DeployedExample {
   }
 
   get images(): WantedImage[] {
-    return this.commandDocuments().flatMap(({ properties }) => wantedImages(properties.Content.parameters.Images.default));
+    return this.commandDocuments().flatMap(({ properties }) => wantedImages(parseSettings(properties.Content.mainSteps[0].inputs.runCommand).Images));
   }
 
   /** One real node plays, one after the other, a node of each kind that the example selects. */

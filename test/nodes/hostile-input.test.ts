@@ -46,6 +46,8 @@ onRealNodes('hostile input', bed => {
   const commandDocument = () => [...documentsOf(deployment.plane.template).values()].find(({ type }) => type === 'Command')!;
   /** The script and environment of an ordinary push. */
   const ordinaryCommand = async (): Promise<RenderedCommand> => (await deployment.plane.explain(event('latest'))).commands[0];
+  /** The script of a document that was deployed with that setting. */
+  const withSetting = (script: string, name: string, value: string) => script.replace(new RegExp(`^${name}=.*$`, 'm'), () => `${name}=${value}`);
   const host = () => bed.testbed.ecr.registryHost;
 
   test.each(HOSTILE_TAGS)('an event whose tag has %s is refused by the runbook, and reaches no node', async (_, tag) => {
@@ -78,9 +80,9 @@ onRealNodes('hostile input', bed => {
       ['two spaces', 'HOST/hostile:v1  HOST/hostile:v2'],
     ]))('a wanted list with %s is refused by the node program', async (_, word) => {
     const { script, env } = await ordinaryCommand();
-    const { exitCode, stdout, stderr } = await node.run(script, { ...env, SSM_Pushed: '', SSM_Images: word.replace(/HOST/g, host()) });
+    const { exitCode, stdout, stderr } = await node.run(withSetting(script, 'Image', word.replace(/HOST/g, host())), { ...env, SSM_Pushed: '' });
     expect({ exitCode, stderr, error: parseReport(stdout).summary.error })
-      .toEqual({ exitCode: 2, stderr: '', error: expect.stringMatching(/^Images (is|has) .* allowed (is|are)/) });
+      .toEqual({ exitCode: 2, stderr: '', error: expect.stringMatching(/^(Image is|the document has a setting) .* allowed (is|are)/) });
   });
 
   test.each([
@@ -88,7 +90,7 @@ onRealNodes('hostile input', bed => {
     ['MaxDiskUsage', '0'], ['TimeoutSeconds', '59'], ['TimeoutSeconds', '172801'], ['TimeoutSeconds', '1e5'],
   ])('%s %j is refused by the node program', async (name, value) => {
     const { script, env } = await ordinaryCommand();
-    const { exitCode, stdout } = await node.run(script, { ...env, [`SSM_${name}`]: value });
+    const { exitCode, stdout } = await node.run(withSetting(script, name, value), env);
     expect({ exitCode, error: parseReport(stdout).summary.error }).toEqual({ exitCode: 2, error: expect.stringMatching(new RegExp(`^${name} is .* allowed is`)) });
   });
 

@@ -20,6 +20,8 @@ export interface ControlPlaneProps extends Environment {
   readonly matcher: PatternMatcher;
   /** The managed nodes; more may be pushed later. */
   readonly fleet: CommandTarget[];
+  /** Whether associations let nodes wait before they start, up to two minutes each. @default - they don't, so that tests and demo go on */
+  readonly startDelay?: boolean;
 }
 
 export interface EventOptions {
@@ -71,7 +73,7 @@ export class ControlPlane {
     this.logs = new LogGroups(this.template, this.iam);
     this.systems = { template: this.template, iam: this.iam, documents: documentsOf(this.template), fleet: props.fleet, logs: this.logs };
     this.eventBridge = new EventBridge(this.template, props.matcher);
-    this.stateManager = new StateManager({ ...this.systems, execute: onNode });
+    this.stateManager = new StateManager({ ...this.systems, execute: onNode }, props.startDelay ?? false);
   }
 
   /** An event arrives; returns when everything it set off has ended. */

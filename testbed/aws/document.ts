@@ -3,6 +3,7 @@ import type { ParameterDefinition, ParameterValues } from './parameters';
 import { NAME_IN_BRACES, checkParameters, substitute } from './parameters';
 import type { Template } from './template';
 import type { Value } from './value';
+import { asSentByCloudFormation } from '../../src/command-document';
 
 const MAX_BYTES = 64 * 1024;
 
@@ -32,7 +33,7 @@ export class SsmDocument {
   }
 
   private checkSize(given: ParameterValues): void {
-    const bytes = Buffer.byteLength(JSON.stringify(this.content)) + Buffer.byteLength(JSON.stringify(given));
+    const bytes = Buffer.byteLength(asSentByCloudFormation(this.content)) + Buffer.byteLength(JSON.stringify(given));
     if (bytes > MAX_BYTES) {
       throw new Refused(this.logicalId, `document and run-time parameters together have at most ${MAX_BYTES} bytes`, bytes);
     }

@@ -25,7 +25,7 @@ export class StateManager {
   private readonly associations: Association[];
   private readonly busy = new Map<string, Promise<unknown>>();
 
-  constructor(private readonly systems: Systems) {
+  constructor(private readonly systems: Systems, private readonly startDelay: boolean) {
     this.associations = systems.template.resources('AWS::SSM::Association');
     this.associations.forEach(association => this.check(association));
   }
@@ -54,7 +54,8 @@ export class StateManager {
 
   private async run({ logicalId, properties }: Association, fleet: readonly CommandTarget[], timeline: Timeline, execute: Systems['execute']): Promise<AssociationResult> {
     const document = this.document(logicalId, properties.Name);
-    const values = document.withDefaults(fromApi(logicalId, document.parameters, properties.Parameters ?? {}));
+    const given = fromApi(logicalId, document.parameters, properties.Parameters ?? {});
+    const values = document.withDefaults(this.startDelay || !('StartDelaySeconds' in given) ? given : { ...given, StartDelaySeconds: '0' });
     const nodes = select(logicalId, fleet, properties.Targets);
     const rate = rateControl(logicalId, properties.MaxConcurrency ?? '100%', properties.MaxErrors ?? '100%', nodes.length);
     timeline.add('association-started', `${logicalId} on ${nodes.map(node => node.name).join(', ') || 'no node'}`);
