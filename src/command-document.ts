@@ -36,7 +36,9 @@ const REVISION_LENGTH = 16;
  * What differs from run to run. Every value is input from outside: these patterns, which Java and Go must read alike, leave no
  * character that means something to a shell.
  */
-export const RUN_TIME_PARAMETERS_OF_COMMAND: { readonly [name: string]: { readonly description: string; readonly default: string; readonly allowedPattern: string } } = {
+export const RUN_TIME_PARAMETERS_OF_COMMAND: {
+  readonly [name: string]: { readonly description: string; readonly default: string; readonly allowedPattern: string };
+} = {
   Pushed: {
     description: 'The image that was just pushed; empty to bring the node to the whole list',
     default: '',

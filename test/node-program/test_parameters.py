@@ -2,7 +2,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
@@ -95,14 +94,12 @@ def test_says_which_setting_it_does_not_know(run):
         run.read_parameters(*parameters(Reboot='now'))
 
 
-def test_a_bad_setting_ends_with_2_and_one_summary():
+def test_a_bad_setting_ends_with_2_and_one_summary(tmp_path):
     environment, settings = parameters(Images='docker.io/a:$(reboot)')
-    with tempfile.TemporaryFile('w+') as file:
-        file.write(settings)
-        file.seek(0)
-        script = f'exec "{sys.executable}" - 3<&{file.fileno()}'
-        ended = subprocess.run(['sh', '-c', script], input=PROGRAM.read_text(encoding='utf-8'), capture_output=True,
-                               text=True, timeout=20, env=environment, pass_fds=[file.fileno()])
+    (tmp_path / 'settings').write_text(settings, encoding='utf-8')
+    script = f'exec "{sys.executable}" - 3<"{tmp_path}/settings"'
+    ended = subprocess.run(['sh', '-c', script], input=PROGRAM.read_text(encoding='utf-8'), capture_output=True,
+                           text=True, timeout=20, env=environment)
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert (ended.returncode, ended.stderr, len(lines)) == (2, '', 1)
     assert 'docker.io/a:$(reboot)' in lines[0]['summary']['error']

@@ -3,8 +3,8 @@ import * as path from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { onRealNodes, Run, runsOfEvent, runsOfReconcile } from './real-nodes';
 import { CommandTarget, ControlPlane, Resource } from '../../testbed/aws';
-import { parseSettings } from '../../testbed/settings';
 import { buildImage, Ecr, EventRuler, Image, Node, pushEvent, pushImage, Registry } from '../../testbed/engines';
+import { parseSettings } from '../../testbed/settings';
 
 jest.setTimeout(120_000);
 // The deprecated package says so at every step.
