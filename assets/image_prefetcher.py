@@ -1,44 +1,50 @@
 """Brings container images onto an EKS node before pods need them, exactly as the node's own kubelet would.
 
-Runs as root with Python 3.9, curl and, where ECR is to be asked, the AWS CLI. Settings are on descriptor 3, parameters
-are environment variables SSM_<Name>; the arguments `gate SECONDS` mean: at boot, before the kubelet runs, for so long.
-Prints one JSON line per image and a summary.
-Exit code: 0 every wanted image is there, 1 some is not, 2 wrong parameters or an unsupported node.
+Runs as root with the standard library of Python 3.9, and curl. Arguments `gate SECONDS`: at boot, before the kubelet runs.
+Exit code: 0 every wanted image is there, 1 some is not, 2 wrong settings or an unsupported node.
+
+Reads: file descriptor 3 (settings), SSM_* (parameters), the kubelet's arguments, environment, configuration and credential
+  providers, all only where nobody but root can have written them; the instance's metadata.
+Runs: curl (gRPC to containerd and the kubelet's image endpoint), the kubelet's credential plugins, systemctl.
+Talks to: ECR and CloudWatch Logs; registries (does a tag still mean the same image?); pulling is left to containerd.
+Writes: one JSON line per image and a summary, to stdout and a log group, failures to stderr, too; labels and further names
+  of containerd's image records; the folder STATE.
+Deletes: images that it brought itself, by the rule that stands above `may_go`, and STATE/gate.json once it is reported.
 Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
 """
+from __future__ import annotations
+
 import base64
 import collections
+import ctypes
 import fcntl
 import fnmatch
-import glob
-import itertools
+import hashlib
+import hmac
 import json
 import os
 import random
 import re
+import shlex
+import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from calendar import timegm
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
 
+T = TypeVar('T')
+Json = Any  # what somebody else wrote: every use of it expects anything
 STATE = '/run/cdk-eks-image-prefetcher'
-GATE_REPORT = STATE + '/gate.json'
+KUBELET_ENVIRONMENT = '/etc/eks/kubelet/environment'
 PLUGINS = '/etc/eks/image-credential-provider'
-IMAGES = 'containerd.services.images.v1.Images/'
-LEASES = 'containerd.services.leases.v1.Leases/'
-# Labels on containerd's image records. An owner's value: newest or fixed, +pinned; or RELEASED: may be removed.
-PIN = 'io.cri-containerd.pinned'
-OWNER = 'cdk-eks-image-prefetcher/owner.'
-PULLED = 'cdk-eks-image-prefetcher/pulled'
-RELEASED = 'released'
-# Room an arriving image takes: its compressed layers, and about twice that unpacked.
-UNPACKED = 3
 
-# ---- The grammar of the parameters ----
+# ---- Parameters: settings are lines of the document, the others are given to each run ----
 
 LABEL = '[a-z0-9]+(?:-+[a-z0-9]+)*'
 HOST = r'((?:localhost|%s(?:\.%s)+|%s(?=:))(?::\d{1,5})?)' % (LABEL, LABEL, LABEL)
@@ -48,368 +54,780 @@ TAG = r':(\w[\w.-]{0,127})'
 FIXED = re.compile(HOST + '/(%s)(?:%s|@(sha256:[0-9a-f]{64}))' % (PATH, TAG), re.ASCII)
 NEWEST = re.compile(HOST + r'/(%s(?:,%s)*)\?newest=([1-9]\d{0,3})((?:&(?:in|ex)clude=[\w.*-]{1,256})*)' % (PATH, PATH),
                     re.ASCII)
-ECR_HOST = re.compile(r'(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+')
-CONTAINER_IMAGE = re.compile(r'application/vnd\.(docker\.(container|distribution)|oci\.image)\.')
-# What is fixed in the document, a line each, and what a run is given in the environment.
-SETTINGS = [
-    ('Owner', r'[\w.-]{1,64}'),
-    ('ParallelPulls', '[1-9]|1[0-6]'),
-    ('PinImages', 'true|false'),
-    ('MaxDiskUsage', r'[1-9]\d?|100'),
-    ('TimeoutSeconds', r'[1-9]\d{1,5}'),
-    ('LogGroup', r'[\w.#/-]{1,512}'),
-    ('Region', '[a-z0-9-]+'),
-    ('Revision', '[0-9a-f]{1,64}'),
-]
-PARAMETERS = [
-    ('Pushed', '(%s/%s%s)?' % (HOST, PATH, TAG)),
-    ('PushedAt', r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?'),
-    ('Revision', '[0-9a-f]{0,64}'),
-    ('StartDelaySeconds', r'\d|[1-9]\d|1[01]\d|120'),
-]
+# Requests to ECR carry a session token, so only AWS's own names count. https://docs.aws.amazon.com/general/latest/gr/ecr.html
+ECR_HOST = re.compile(r'(\d{12})\.dkr[.-]ecr(-fips)?\.([a-z0-9-]+)\.(amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu'
+                      r'|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|on\.aws'
+                      r'|on\.amazonwebservices\.(?:com\.cn|eu))')
+SETTINGS = dict(Owner=r'[\w.-]{1,64}', Revision='[0-9a-f]{0,64}', ParallelPulls='[1-9]|1[0-6]', PinImages='true|false',
+                MaxDiskUsage=r'[1-9]\d?|100', TimeoutSeconds=r'[1-9]\d{1,5}', LogGroup=r'[\w./#-]{0,512}',
+                Region='[a-z0-9-]{0,32}')
+RUN_TIME = dict(Pushed='(%s/%s%s)?' % (HOST, PATH, TAG), PushedAt=r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?',
+                Revision='[0-9a-f]{0,64}', StartDelaySeconds=r'(\d|[1-9]\d|1[01]\d|120)?')
 
 
+class Reference(NamedTuple):
+    """HOST/path:tag or HOST/path@digest, as containerd spells it."""
+
+    host: str
+    path: str
+    tag: str
+    digest: str
+
+    @property
+    def repository(self) -> str:
+        return f'{self.host}/{self.path}'
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The repository, whichever of ECR's host names for one registry it uses."""
+        registry = ECR_HOST.fullmatch(self.host)
+        return (*registry.group(1, 3), self.path) if registry else (self.host, self.path)
+
+    def __str__(self) -> str:
+        return self.repository + (f':{self.tag}' if self.tag else f'@{self.digest}')
+
+
+def canonical(host: str, path: str) -> tuple[str, str]:
+    """https://github.com/distribution/reference/blob/v0.6.0/normalize.go"""
+    host = 'docker.io' if host == 'index.docker.io' else host
+    return host, f'library/{path}' if host == 'docker.io' and '/' not in path else path
+
+
+def parse_reference(text: str) -> Reference | None:
+    match = FIXED.fullmatch(text)
+    return Reference(*canonical(match[1], match[2]), match[3] or '', match[4] or '') if match else None
+
+
+@dataclass(frozen=True)
 class Selection:
-    """The word `HOST/repository,repository?newest=N&include=PATTERN&exclude=PATTERN`."""
+    """HOST/path,path?newest=N&include=PATTERN&exclude=PATTERN"""
 
-    def __init__(self, match):
-        self.host, paths, count, patterns = match.groups()
-        self.repositories = [self.host + '/' + path for path in paths.split(',')]
-        self.count = int(count)
-        self.include = re.findall('&include=([^&]+)', patterns) or ['*']
-        self.exclude = re.findall('&exclude=([^&]+)', patterns) + ['sha256-*']  # signatures and attestations
+    host: str
+    paths: tuple[str, ...]
+    count: int
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
 
-    def takes(self, tag):
+    def takes(self, tag: str) -> bool:
         return any(fnmatch.fnmatchcase(tag, one) for one in self.include) and not any(
             fnmatch.fnmatchcase(tag, one) for one in self.exclude)
 
-    def newest(self, details):
-        """The newest images among ECR's details, each with the tags that are wanted."""
-        found = []
-        order = sorted(details, key=lambda one: (str(one.get('imagePushedAt')), one['imageDigest']))
-        for detail in reversed(order):
-            tags = [tag for tag in sorted(detail.get('imageTags', [])) if self.takes(tag)]
-            if tags and is_container_image(detail):
-                found.append((detail, tags))
-        return found[:self.count]
+
+Word = Union[Reference, Selection]
 
 
-def is_container_image(detail):
-    """Charts, SBOMs and SOCI indexes sit in repositories too."""
-    kinds = detail.get('imageManifestMediaType'), detail.get('artifactMediaType')
-    return all(CONTAINER_IMAGE.match(kind) for kind in kinds if kind)
+def parse_word(text: str) -> Word:
+    match, fixed = NEWEST.fullmatch(text), parse_reference(text)
+    if match and ECR_HOST.fullmatch(match[1]):
+        return Selection(match[1], tuple(match[2].split(',')), int(match[3]),
+                         tuple(re.findall('&include=([^&]+)', match[4])) or ('*',),
+                         # Tags of signatures and attestations.
+                         (*re.findall('&exclude=([^&]+)', match[4]), 'sha256-*'))
+    if not fixed:
+        raise ValueError(f'Image is {text[:300]!r}, allowed are HOST/path:tag, HOST/path@sha256:digest and, of a private '
+                         'ECR host, HOST/repository?newest=N&include=PATTERN&exclude=PATTERN')
+    return fixed
 
 
-def selections(words):
-    return [Selection(match) for match in map(NEWEST.fullmatch, words) if match]
-
-
-def place(reference):
-    """What a reference names, whichever of ECR's host names for one registry it uses."""
-    host, _, rest = reference.partition('/')
-    registry = ECR_HOST.fullmatch(host)
-    return registry.groups() if registry else host, rest
-
-
-def wanted(words, reference):
-    """Whether a pushed HOST/repository:tag is among the wanted images."""
-    return bool(arrivals(words, reference))
-
-
-def arrivals(words, reference):
+def arrivals(words: Iterable[Word], pushed: str) -> list[Reference]:
     """The wanted images that a pushed HOST/repository:tag is."""
-    repository, _, tag = reference.rpartition(':')
-    newest = any(repository in one.repositories and one.takes(tag) for one in selections(words))
-    return [reference] * newest + [word for word in words if place(word) == place(reference)]
+    one = parse_reference(pushed)
+    assert one, pushed
+    newest = any(isinstance(word, Selection) and word.host == one.host and one.path in word.paths and word.takes(one.tag)
+                 for word in words)
+    return [one] * newest + [word for word in words if isinstance(word, Reference) and word != one * newest
+                             and word.tag == one.tag and word.place == one.place]
 
 
-# ---- What goes wrong, and what may pass by itself ----
+@dataclass(frozen=True)
+class Parameters:
+    moment: str
+    owner: str
+    revision: str
+    stale: bool
+    words: tuple[Word, ...]
+    pushed: str
+    pushed_at: str
+    start_delay: int
+    parallel: int
+    pin: bool
+    max_usage: int
+    seconds: int
+    log_group: str
+    region: str
 
-LASTING = re.compile(r'not ?found|denied|unauthori[sz]ed|forbidden|\b40[0134]\b|no match for platform|no space', re.I)
-PASSING = re.compile(r'\b429\b|too ?many ?requests|\b5\d\d\b|reset|refused|timed? ?out|deadline|EOF|unavailable|throttl'
-                     '|rate exceeded|no such host|broken pipe|cancell?ed'
-                     '|could not connect|locate credentials|server ?e', re.I)
+
+def parse_parameters(settings: str, environment: Mapping[str, str], arguments: list[str]) -> Parameters:
+    lines = [line.partition('=')[::2] for line in settings.split('\n') if line]
+    given = dict(lines)
+    told = dict((name, environment.get('SSM_' + name, '')) for name in RUN_TIME)
+    for grammar, values in (SETTINGS, given), (RUN_TIME, told):
+        for name, pattern in grammar.items():
+            if not re.fullmatch(pattern, values.setdefault(name, ''), re.ASCII):
+                raise ValueError(f'{name} is {values[name][:200]!r}, allowed is what matches {pattern}')
+    for name in given:
+        if name not in SETTINGS and name != 'Image':
+            raise ValueError(f'a setting is called {name[:200]!r}, allowed are Image, {", ".join(SETTINGS)}')
+    gate = arguments[:1] == ['gate']
+    # The boot gate may be shorter than anything that Systems Manager runs.
+    seconds, shortest = (arguments[1:] or ['300'])[0] if gate else given['TimeoutSeconds'], 10 if gate else 60
+    if not re.fullmatch(r'\d{1,6}', seconds, re.ASCII) or not shortest <= int(seconds) <= 172800:
+        raise ValueError(f'TimeoutSeconds is {seconds[:200]!r}, allowed is {shortest} to 172800')
+    return Parameters(
+        'gate' if gate else 'push' if told['Pushed'] else 'reconcile', given['Owner'], given['Revision'],
+        told['Revision'] not in ('', given['Revision']),
+        tuple(dict.fromkeys(parse_word(value) for name, value in lines if name == 'Image')),
+        '' if gate else told['Pushed'], told['PushedAt'], int(told['StartDelaySeconds'] or 0), int(given['ParallelPulls']),
+        given['PinImages'] == 'true', int(given['MaxDiskUsage']), int(seconds), given['LogGroup'], given['Region'])
+
+
+# ---- What goes wrong, and until when to try ----
+
+# Whatever is not known to last is tried again. Words of references and addresses don't count, nor is the metadata
+# service believed, which knows no role yet while an instance starts.
+LASTING = re.compile(r'not ?found|denied|unauthori[sz]ed|forbidden|\b40[01345]\b|no match for platform|no space left'
+                     '|Invalid(Param|Signa)|does not exist|no basic auth|unsupported|unrecognized|not implemented', re.I)
+LASTING_CODES = 3, 5, 7, 12, 16  # https://grpc.io/docs/guides/status-codes/
+MAY_PASS = re.compile('imds|metadata|locate credentials', re.I)
+STOPPED = threading.Event()  # set by SIGTERM
 
 
 class Failure(Exception):
-    """What went wrong, in words; `passing` when it makes sense to try again."""
+    """What went wrong, in words; `transient` when it makes sense to try again."""
 
-    def __init__(self, text, code=None, outcome='failed'):
+    def __init__(self, text: str, code: int = 0, outcome: str = 'failed', transient: bool | None = None) -> None:
         super().__init__(text)
         self.outcome = outcome
-        self.passing = outcome == 'failed' and can_pass(text, code)
+        words = re.sub(r'\S*/\S*|\w{32,}', '', text)
+        self.transient = transient if transient is not None else outcome == 'failed' and (
+            bool(MAY_PASS.search(words)) or not LASTING.search(words) and code not in LASTING_CODES)
 
 
-def can_pass(text, code=None):
-    """Judges an error text and the gRPC status it came with."""
-    text = re.sub(r'\S*/\S*|\w{32,}', '', text)  # references, addresses and digests may hold any word
-    return not LASTING.search(text) and code not in (5, 7, 16) and (code in (4, 14) or bool(PASSING.search(text)))
+class Deadline:
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+
+    def seconds_left(self) -> float:
+        return 0 if STOPPED.is_set() else max(0, self.end - time.monotonic())
 
 
-class Run:
-    """The parameters of one run and what it has learnt so far."""
-
-    def __init__(self, moment):
-        self.moment = moment
-        self.started = time.monotonic()
-        self.owner = self.endpoint = self.error = self.revision = self.expected = ''
-        self.images, self.providers, self.flights = [], [], []
-        self.answers, self.refusals, self.records = {}, {}, {}
-        self.secrets, self.unlisted, self.missing = set(), set(), set()
-        self.asking, self.changed = threading.Lock(), threading.Condition()
-        self.counts = collections.Counter()
-        self.room = 24000  # SSM keeps no more of stdout
-
-    def read_parameters(self, environment, settings, seconds=''):
-        """From the environment, the lines of the document, and the argument that replaces TimeoutSeconds."""
-        lines = [line.partition('=')[::2] for line in settings.splitlines()]
-        fixed = dict(lines)
-        self.words = [value for name, value in lines if name == 'Image']
-        unknown = {*fixed} - {'Image', *dict(SETTINGS)}
-        if unknown:
-            raise ValueError(f'the document has a setting {min(unknown)[:200]!r}, allowed are Image, '
-                             + ', '.join(dict(SETTINGS)))
-        values = []
-        for source, grammar in ((fixed, SETTINGS), (environment, PARAMETERS)):
-            for name, pattern in grammar:
-                default = '0' if name == 'StartDelaySeconds' else ''
-                value = source.get(name if source is fixed else 'SSM_' + name, default)
-                if not re.fullmatch(pattern, value, re.ASCII):
-                    raise ValueError(f'{name} is {value[:200]!r}, allowed is what matches {pattern}')
-                values.append(value)
-        (self.owner, parallel, pin, usage, timeout, self.log_group, self.region, self.revision,
-         self.pushed, self.pushed_at, self.expected, self.start_delay) = values
-        timeout = seconds or timeout
-        for word in self.words:
-            newest = NEWEST.fullmatch(word)
-            if not FIXED.fullmatch(word) and not (newest and ECR_HOST.fullmatch(newest[1])):
-                raise ValueError(f'Image is {word[:300]!r}, allowed are HOST/path:tag, HOST/path@sha256:digest and, '
-                                 'of a private ECR host, HOST/repository?newest=N&include=PATTERN&exclude=PATTERN')
-        # The boot gate may be shorter than anything SSM runs.
-        shortest = 10 if self.moment == 'gate' else 60
-        if not re.fullmatch(r'\d{1,6}', timeout, re.ASCII) or not shortest <= int(timeout) <= 172800:
-            raise ValueError(f'TimeoutSeconds is {timeout}, allowed is {shortest} to 172800')
-        if self.pushed and self.moment != 'gate':
-            self.moment = 'push'
-        self.parallel, self.pin, self.max_usage = int(parallel), pin == 'true', int(usage)
-        # SSM kills at the timeout without a report, so end a little earlier.
-        self.deadline = self.started + int(timeout) - min(30, int(timeout) / 10)
-
-    def left(self):
-        return self.deadline - time.monotonic()
-
-    def scrub(self, text):
-        for secret in self.secrets:
-            text = text.replace(secret, '***')
-        return re.sub('[^ -~]+', ' ', text)[:500]
-
-    def report(self, reference, outcome, reason='', **facts):
-        line = dict(image=reference, outcome=outcome, **facts)
-        if reason:
-            line['reason'] = self.scrub(str(reason))
-        with self.changed:
-            self.counts[outcome] += 1
-            # When there is too much to say, what is simply there gives way.
-            self.say(line, 8000 if outcome == 'present' else 3000)
-
-    def say(self, line, spare=0):
-        text = json.dumps(line, separators=(',', ':'))
-        if len(text) < self.room - spare:
-            self.room -= len(text) + 1
-            print(text, flush=True)
-
-    def summary(self):
-        facts = dict(moment=self.moment, owner=self.owner, revision=self.revision, wanted=len(self.images))
-        if self.expected and self.expected != self.revision:
-            facts['stale'] = True
-        for outcome in 'present', 'pulled', 'failed', 'refused', 'skipped', 'unpinned', 'removed':
-            facts[outcome] = self.counts[outcome]
-        facts.update(seconds=round(time.monotonic() - self.started, 1), endpoint=self.endpoint)
-        if self.error:
-            facts['error'] = self.scrub(self.error)
-        return facts
+def backoff(attempt: int) -> float:
+    """Seconds; jitter keeps a thousand nodes from asking again in step."""
+    return float(min(30, 2 ** attempt)) * random.uniform(0.5, 1.5)
 
 
-def persist(run, action, attempts=7):
-    """Tries again, ever later, what can pass."""
+def retry(action: Callable[[], T], deadline: Deadline, attempts: int = 5) -> T:
     for attempt in range(attempts):
         try:
             return action()
         except Failure as failure:
-            # Jitter keeps a thousand nodes from asking again in step.
-            pause = min(30, 2 ** attempt) * random.uniform(0.5, 1.5)
-            if not failure.passing or attempt + 1 == attempts or run.left() < pause:
+            pause = backoff(attempt)
+            if not failure.transient or attempt + 1 == attempts or deadline.seconds_left() < pause:
                 raise
-            time.sleep(pause)
+            STOPPED.wait(pause)
+    raise AssertionError
 
 
-def call(run, command, stdin=b'', seconds=60, watch=None, environment=()):
-    """Runs a command until it ends, its time is over or watch() says why to stop: (exit code, stdout, stderr)."""
-    end = time.monotonic() + min(seconds, run.left())
-    if run.left() < 0:
-        raise Failure('TimeoutSeconds is over')
+# ---- The report ----
+
+OUTCOMES = 'present', 'pulled', 'failed', 'refused', 'skipped', 'unpinned', 'removed'
+STDOUT = 23_999  # what Systems Manager keeps of it
+STDERR = 510  # what State Manager shows of it
+LOG_BATCH = 1_000_000  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+
+
+class Report:
+    """The only one that prints."""
+
+    def __init__(self, moment: str = '', owner: str = '') -> None:
+        self.moment, self.owner = moment, owner
+        self.started = time.monotonic()
+        self.lock = threading.Lock()  # guards what follows
+        self.secrets: set[str] = set()
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.bytes = self.unsaid = 0
+        self.room, self.log_room = STDOUT - 1500, LOG_BATCH  # the summary has its own
+        self.events: list[tuple[float, str]] = []
+        self.problems: list[str] = []
+
+    def add_secret(self, *secrets: str) -> None:
+        with self.lock:
+            self.secrets.update(filter(None, secrets))
+
+    def scrub(self, text: object, limit: int = 500) -> str:
+        words = str(text)
+        for secret in self.secrets:
+            words = words.replace(secret, '***')
+        return re.sub('[^ -~]+', ' ', words)[:limit]
+
+    def line(self, image: str, outcome: str, reason: object = '', **facts: Json) -> None:
+        with self.lock:
+            line = dict(moment=self.moment, owner=self.owner, image=image, outcome=outcome, **facts)
+            if reason:
+                # The more there is to say, the shorter.
+                line['reason'] = self.scrub(reason, max(80, min(500, self.room // 30)))
+            self.counts[outcome] += 1
+            self.bytes += facts.get('bytes', 0) if outcome == 'pulled' else 0
+            if outcome in ('failed', 'refused'):
+                self.problems.append(f'{image} {outcome}: {line.get("reason")}')
+            text = json.dumps(line, separators=(',', ':'))
+            self.log(text)
+            # What is simply there gives way first.
+            if len(text) < self.room - (9000 if outcome == 'present' else 0):
+                self.room -= len(text) + 1
+                print(text, flush=True)
+            else:
+                self.unsaid += 1
+
+    def log(self, text: str) -> None:
+        if self.log_room > len(text) + 26:
+            self.log_room -= len(text) + 26
+            self.events.append((time.time(), text))
+
+    def summary(self, **facts: Json) -> None:
+        with self.lock:
+            counted = dict((outcome, self.counts[outcome]) for outcome in OUTCOMES)
+            shown = dict(moment=self.moment, owner=self.owner, **facts, **counted, bytes=self.bytes,
+                         seconds=round(time.monotonic() - self.started, 2))
+            error = shown.pop('error', '')
+            if error:
+                shown['error'] = self.scrub(error)
+                self.problems.insert(0, shown['error'])
+            if self.unsaid:
+                shown['unsaid'] = self.unsaid
+            text = json.dumps(dict(summary=shown), separators=(',', ':'))
+            self.log_room = LOG_BATCH
+            self.log(text)
+            print(text, flush=True)
+            if self.problems:
+                said = f'{len(self.problems)} problems, the first: {self.scrub(self.problems[0])}'
+                print(said[:STDERR - 1], file=sys.stderr, flush=True)
+
+
+# ---- Programs ----
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+CHILDREN: set[subprocess.Popen[bytes]] = set()
+Watch = Callable[[], float]  # raises why to stop; else when it wants to be asked again, in seconds
+
+
+def end_with_parent() -> None:
+    """In the child: whatever ends this program, KILL included, ends what it runs. https://man7.org/linux/man-pages/man2/prctl.2.html"""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_command(command: list[str], stdin: bytes = b'', seconds: float = 60, watch: Watch | None = None,
+                environment: Mapping[str, str] | None = None) -> tuple[int, bytes, str]:
+    """Runs a program until it ends, its time is over or watch() raises: (exit code, stdout, stderr)."""
+    end, data = time.monotonic() + seconds, stdin
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env=dict(os.environ, **dict(environment)))
-    except OSError as error:
-        raise Failure(f'cannot run {command[0]}: {error.strerror}') from None
+                                   env=environment, preexec_fn=end_with_parent)
+    except (OSError, ValueError) as error:
+        raise Failure(f'cannot run {command[0]}: {getattr(error, "strerror", error)}', transient=False) from None
     with process:
-        while True:
-            try:
-                out, err = process.communicate(stdin, 0.05)
-                return process.returncode, out, err.decode(errors='replace')
-            except subprocess.TimeoutExpired:
-                stdin = None
-                stop = watch and watch()
-                if stop or time.monotonic() > end:
-                    process.kill()
-                    raise Failure(stop or command[0] + ' timed out', outcome='refused' if stop else 'failed') from None
+        CHILDREN.add(process)
+        try:
+            while True:
+                pause = watch() if watch else seconds
+                left = end - time.monotonic()
+                if left <= 0 or STOPPED.is_set():
+                    raise Failure(f'{command[0]} {"was stopped" if STOPPED.is_set() else "gave no answer in time"}')
+                try:
+                    out, err = process.communicate(data, min(pause, left))
+                    return process.returncode, out, err.decode(errors='replace')
+                except subprocess.TimeoutExpired:
+                    data = b''
+        finally:
+            CHILDREN.discard(process)
+            process.kill()
 
 
-# ---- gRPC with curl; a message is a list of (field number, value) ----
+# ---- gRPC, by curl ----
 
-def varint(number):
+# A message: its fields with their numbers and, where they are messages, the names of these.
+# https://github.com/kubernetes/cri-api/blob/v0.35.0/pkg/apis/runtime/v1/api.proto
+# https://github.com/containerd/containerd/tree/v2.2.4/api/services (images, containers, content, leases; all v1)
+SCHEMA: dict[str, dict[str, tuple[int, str]]] = {}
+for _line in '''
+Empty
+Entry key=1 value=2
+ImageSpec image=1
+AuthConfig username=1 password=2
+PullImageRequest image=1:ImageSpec auth=2:AuthConfig
+ImageRequest image=1:ImageSpec verbose=2
+CriImage id=1 repo_tags=2 repo_digests=3 size=4
+ImageStatusResponse image=1:CriImage info=2:Entry
+ListImagesResponse images=1:CriImage
+FilesystemIdentifier mountpoint=1
+FilesystemUsage fs_id=2:FilesystemIdentifier
+ImageFsInfoResponse image_filesystems=1:FilesystemUsage
+CriContainer image=4:ImageSpec image_ref=5 image_id=10
+ListContainersResponse containers=1:CriContainer
+Timestamp seconds=1 nanos=2
+Descriptor media_type=1 digest=2 size=3 annotations=5:Entry
+Record name=1 labels=2:Entry target=3:Descriptor updated_at=8:Timestamp
+NameRequest name=1
+RecordsResponse images=1:Record
+FieldMask paths=1
+RecordRequest image=1:Record update_mask=2:FieldMask
+RecordResponse image=1:Record
+Container image=3
+ContainersResponse containers=1:Container
+Ingest started_at=1:Timestamp ref=3
+IngestsResponse statuses=1:Ingest
+LeaseRequest id=1 labels=3:Entry
+LeaseDelete id=1 sync=2
+'''.split('\n')[1:-1]:
+    _name, *_fields = _line.split()
+    SCHEMA[_name] = dict((one.split('=')[0], (int(one.split('=')[1].partition(':')[0]), one.partition(':')[2]))
+                         for one in _fields)
+Message = Mapping[str, Any]
+
+
+def varint(number: int) -> bytes:
     return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
 
 
-def encode(fields):
+def encode(kind: str, message: Message) -> bytes:
+    """https://protobuf.dev/programming-guides/encoding/"""
     out = b''
-    for field, value in fields:
-        if isinstance(value, int):
-            out += varint(field << 3) + varint(value)
-        else:
-            data = value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else encode(value)
-            out += varint(field << 3 | 2) + varint(len(data)) + data
+    for name, value in message.items():
+        number, inner = SCHEMA[kind][name]
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, int):
+                out += varint(number << 3) + varint(one)
+            else:
+                data = encode(inner, one) if inner else str(one).encode()
+                out += varint(number << 3 | 2) + varint(len(data)) + data
     return out
 
 
-def decode(data):
-    """Field number -> values, each a number or bytes: a text or a message."""
-    message = collections.defaultdict(list)
-    data = iter(data)
+def decode(kind: str, data: bytes) -> Message:
+    """Each field as a list of its values: numbers, texts or messages."""
+    names = dict((number, (name, inner)) for name, (number, inner) in SCHEMA[kind].items())
+    message: dict[str, list[Any]] = collections.defaultdict(list)
+    at = 0
 
-    def number(byte):
-        return byte if byte < 128 else byte & 127 | number(next(data)) << 7
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            at += 1
+            value |= (data[at - 1] & 127) << shift
+            shift += 7
+            if data[at - 1] < 128:
+                return value
 
-    for byte in data:
-        key = number(byte)
-        kind = key & 7
-        value = number(next(data)) if kind in (0, 2) else 8 if kind == 1 else 4
-        message[key >> 3].append(bytes(itertools.islice(data, value)) if kind else value)
+    while at < len(data):
+        key = number()
+        name, inner = names.get(key >> 3, ('', ''))
+        if key & 7 == 0:
+            value: Any = number()
+        else:
+            size = number() if key & 7 == 2 else 8 if key & 7 == 1 else 4
+            part, at = data[at:at + size], at + size
+            value = decode(inner, part) if inner else part.decode(errors='replace')
+        if name:
+            message[name].append(value)
     return message
 
 
-def texts(message, field):
-    return [value.decode() for value in message[field]]
+def first(values: list[T], default: T) -> T:
+    return values[0] if values else default
 
 
-def grpc(run, endpoint, method, fields=(), seconds=60, watch=None):
+def entries(values: Mapping[str, str]) -> list[Message]:
+    return [dict(key=key, value=value) for key, value in values.items()]
+
+
+def from_entries(values: list[Message]) -> dict[str, str]:
+    return dict((first(one['key'], ''), first(one['value'], '')) for one in values)
+
+
+def grpc(endpoint: str, method: str, request: str, message: Message, answer: str, seconds: float,
+         watch: Watch | None = None) -> Message:
     """One call; the request, which may carry credentials, goes by stdin only."""
-    body = encode(fields)
-    _, out, err = call(run, [
+    body = encode(request, message)
+    code, out, err = run_command([
         'curl', '-q', '-sS', '--noproxy', '*', '--http2-prior-knowledge',
         '--unix-socket', endpoint.replace('unix://', ''), '--data-binary', '@-', '-D', '/dev/stderr',
         '-H', 'content-type: application/grpc', '-H', 'te: trailers', '-H', 'containerd-namespace: k8s.io',
         'http://localhost/' + method,
     ], b'\0' + len(body).to_bytes(4, 'big') + body, seconds, watch)
+    if code in (1, 2, 4):  # https://curl.se/libcurl/c/libcurl-errors.html
+        raise Failure(f'this curl cannot speak HTTP/2: {err.strip()[-200:]}', transient=False)
     trailers = dict(re.findall(r'(?m)^(grpc-\w+): *(.*?)\r?$', err))
-    code = int(trailers.get('grpc-status', 14))
-    if code:
-        message = trailers.get('grpc-message') or f'no answer of {endpoint}: {err.strip()[-200:]}'
-        raise Failure(urllib.parse.unquote(message), code)
-    return decode(out[5:])
+    status = trailers.get('grpc-status', '')
+    if status != '0':
+        text = trailers.get('grpc-message') or f'no answer of {endpoint}: {err.strip()[-200:]}'
+        raise Failure(urllib.parse.unquote(text, errors='replace'), int(status) if status.isdigit() else 14)
+    try:
+        return decode(answer, out[5:])
+    except IndexError:
+        raise Failure(f'{endpoint} answers nonsense to {method}') from None
 
 
-def cri(run, method, fields=(), **options):
-    images = 'Image' in method
-    return grpc(run, run.endpoint if images else run.containerd,
-                f'runtime.v1.{"Image" if images else "Runtime"}Service/{method}', fields, **options)
+# ---- The node: believed is only what root alone can have written ----
+
+def trusted(path: str) -> str:
+    """The real path, if nobody but root can change it or a folder down to it."""
+    real = os.path.realpath(path)
+    for at, letter in enumerate(real + '/'):
+        if letter == '/':
+            state = os.stat(real[:at] or '/')
+            if state.st_uid or state.st_mode & (0o022 if state.st_gid else 0o002):
+                raise Failure(f'{path} is not believed: others than root can change {real[:at] or "/"}', transient=False)
+    return real
 
 
-def image_status(run, reference):
-    """(digest references, bytes) of an image the CRI has, else None."""
-    # A restart of containerd may pass.
-    answer = persist(run, lambda: cri(run, 'ImageStatus', [(1, [(1, reference)])]))
-    for image in map(decode, answer[1]):
-        return texts(image, 3), sum(image[4])
+def read_trusted(path: str) -> str:
+    """A file's text. Nothing is waited for, as the other end of a FIFO would be."""
+    try:
+        handle = os.open(trusted(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, 'rb') as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise Failure(f'{path} is no file', transient=False)
+            return file.read(1 << 20).decode(errors='replace')
+    except OSError as error:
+        raise Failure(f'{path} cannot be read: {error.strerror}', transient=False) from None
 
 
-# ---- The node ----
+def as_dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else dict()
 
-def merged_config(folder):
-    """The kubelet's configuration: the file, then its drop-ins in order."""
-    config = {}
-    for path in [folder + '/config.json', *sorted(glob.glob(folder + '/config.json.d/*.conf'))]:
+
+def parse_json(text: str | bytes) -> dict[str, Json]:
+    """An object; empty for anything else, or for nonsense."""
+    try:
+        return as_dict(json.loads(text))
+    except (ValueError, RecursionError):
+        return dict()
+
+
+def config_files(path: str, endings: tuple[str, ...] = ('.json', '.yaml', '.yml')) -> list[str]:
+    """A file, or the files of a folder in the order in which the kubelet merges them."""
+    if os.path.isdir(path):
+        return [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(endings)]
+    return [path] if os.path.lexists(path) else []
+
+
+class Kubelet(NamedTuple):
+    running: bool
+    arguments: list[str]
+    environment: dict[str, str]
+
+    def flag(self, name: str, default: str) -> str:
+        for argument, following in zip(self.arguments, [*self.arguments[1:], '']):
+            if argument in ('--' + name, '-' + name):
+                return following
+            if argument.startswith('--' + name + '='):
+                return argument.partition('=')[2]
+        return default
+
+
+def assignments(words: Iterable[str]) -> dict[str, str]:
+    return dict((name, value) for name, equals, value in (word.partition('=') for word in words) if equals)
+
+
+def find_kubelet() -> Kubelet:
+    """What systemd and nodeadm's file say of it; its process only where systemd names it, or does not know of any."""
+    try:
+        code, out, _ = run_command(['systemctl', 'show', 'kubelet.service', '-p', 'LoadState', '-p', 'MainPID',
+                                    '-p', 'Environment', '-p', 'EnvironmentFiles'], seconds=10)
+        shown = '' if code else out.decode(errors='replace')
+    except Failure:
+        shown = ''
+    environment: dict[str, str] = {}
+    try:
+        for line in re.findall('(?m)^Environment=(.*)', shown):
+            environment.update(assignments(shlex.split(line)))
+        for path in re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown) or [KUBELET_ENVIRONMENT]:
+            for name, value in assignments(read_trusted(path).split('\n')).items():
+                environment[name.strip()] = ' '.join(shlex.split(value)) if value[:1] in ('"', "'") else value.strip()
+        arguments = shlex.split(environment.get('NODEADM_KUBELET_ARGS', ''))
+    except (Failure, ValueError):
+        arguments = []  # the process, or defaults, must do
+    main = re.search(r'(?m)^MainPID=([1-9]\d*)$', shown)
+    for pid in [main[1]] if main else [] if 'LoadState=loaded' in shown else kubelet_processes():
+        words = proc_words(pid, 'cmdline')
+        if words:
+            return Kubelet(True, words, assignments(proc_words(pid, 'environ')) or environment)
+    return Kubelet(False, arguments, environment)
+
+
+def proc_words(pid: str, file: str) -> list[str]:
+    try:
+        with open(f'/proc/{pid}/{file}', 'rb') as opened:
+            return opened.read(1 << 20).decode(errors='replace').split('\0')[:-1]
+    except OSError:
+        return []  # it has just ended
+
+
+def kubelet_processes() -> list[str]:
+    """Processes of root called kubelet, in our own mount and PID namespaces: no pod's."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
-            with open(path) as file:
-                config.update(json.load(file))
-        except (OSError, ValueError):
-            pass  # not written yet, or not JSON: defaults serve
-    return config
-
-
-def kubelet_command():
-    """The kubelet's arguments, each ended by a NUL; empty when it does not run."""
-    for path in glob.glob('/proc/[0-9]*/cmdline'):
-        try:
-            with open(path) as file:
-                command = file.read()
+            if os.path.basename((proc_words(pid, 'cmdline') or [''])[0]) == 'kubelet' and all(
+                    os.readlink(f'/proc/{pid}/ns/{kind}') == os.readlink(f'/proc/self/ns/{kind}') for kind in ('mnt', 'pid')):
+                with open(f'/proc/{pid}/status', errors='replace') as file:
+                    found += [pid] * bool(re.search(r'(?m)^Uid:\s+0\s+0\s+0\s+0$', file.read()))
         except OSError:
-            continue  # that process has just ended
-        if os.path.basename(command.split('\0')[0]) == 'kubelet':
-            return command
-    return ''
+            pass  # it has just ended
+    return found
 
 
-def flag(command, name, default):
-    found = re.search('\0--' + name + '[=\0]([^\0]+)', command)
-    return found[1] if found else default
+# ---- HTTP, by curl, which knows proxies and bounds name look-ups, too ----
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
-def wait_for_node(run):
-    """Until the kubelet runs and the endpoint it uses answers; at the gate the kubelet waits for us."""
-    until = min(run.deadline, time.monotonic() + 900)
-    while True:
-        command = kubelet_command() if run.moment != 'gate' else '\0'
-        config = merged_config('/etc/kubernetes/kubelet')
-        run.containerd = config.get('containerRuntimeEndpoint') or 'unix:///run/containerd/containerd.sock'
-        run.endpoint = config.get('imageServiceEndpoint') or run.containerd
+class Http:
+    """Asks hosts. One that has never answered in time is not asked again."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = deadline
+        self.answered: set[str] = set()
+        self.silent: set[str] = set()
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: str = '', seconds: float = 10,
+                *options: str) -> Answer:
+        host = urllib.parse.urlsplit(url).netloc
+        if host in self.silent:
+            raise Failure(f'{host} did not answer before', transient=False)
+        seconds = min(seconds, self.deadline.seconds_left())
+        # By stdin: headers carry secrets. JSON's quotes are curl's, too.
+        lines = [f'url = {json.dumps(url)}', *[f'header = {json.dumps(f"{name}: {value}")}' for name, value in headers.items()]]
+        lines += [f'data-raw = {json.dumps(body)}'] * bool(body) + (['head'] if method == 'HEAD' else [f'request = {method}'])
+        code, out, err = run_command(['curl', '-q', '-sS', '-K', '-', '-D', '/dev/stderr', '--suppress-connect-headers',
+                                      '-m', f'{max(seconds, 0.1):.1f}', *options], '\n'.join(lines).encode(), seconds + 2)
+        if code != 28:  # https://curl.se/libcurl/c/libcurl-errors.html
+            self.answered.add(host)
+        elif host not in self.answered:
+            self.silent.add(host)
+        status = re.findall(r'(?m)^HTTP/[\d.]+ (\d{3})', err)
+        if code or not status:
+            raise Failure(f'cannot ask {host}: {err.strip()[-200:]}')
+        headers = dict((name.lower(), value) for name, value in re.findall(r'(?m)^([\w-]+): *(.*?)\r?$', err))
+        return Answer(int(status[-1]), headers, b'' if method == 'HEAD' else out)
+
+    def reachable(self, host: str) -> bool:
+        """Whether anything answers there, be it with an error; a mirror may serve it all the same."""
+        if host not in self.answered | self.silent:
+            try:
+                self.request('HEAD', f'https://{host}/v2/', dict(), '', 3)
+            except Failure:
+                pass
+        return host not in self.silent
+
+
+def basic(user: str) -> str:
+    return 'Basic ' + base64.b64encode(user.encode()).decode()
+
+
+# ---- AWS ----
+
+class AwsKey(NamedTuple):
+    access: str
+    secret: str
+    token: str
+
+
+def sign(key: AwsKey, method: str, url: str, headers: Mapping[str, str], body: str, service: str, region: str,
+         now: float) -> dict[str, str]:
+    """The headers with AWS's signature, version 4.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+    """
+    parts = urllib.parse.urlsplit(url)
+    date = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))
+    signed = dict((name.lower(), ' '.join(value.split())) for name, value in headers.items())
+    signed.update({'host': parts.netloc, 'x-amz-date': date}, **({'x-amz-security-token': key.token} if key.token else {}))
+    names = ';'.join(sorted(signed))
+    query = sorted((urllib.parse.quote(name, safe='-_.~'), urllib.parse.quote(value, safe='-_.~'))
+                   for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+    request = '\n'.join([
+        method, urllib.parse.quote(parts.path or '/', safe='/-_.~'), '&'.join(map('='.join, query)),
+        *[f'{name}:{signed[name]}' for name in sorted(signed)], '', names, hashlib.sha256(body.encode()).hexdigest()])
+    scope = f'{date[:8]}/{region}/{service}/aws4_request'
+    digest = ('AWS4' + key.secret).encode()
+    for part in *scope.split('/'), f'AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}':
+        digest = hmac.new(digest, part.encode(), 'sha256').digest()
+    return dict(signed, authorization=f'AWS4-HMAC-SHA256 Credential={key.access}/{scope}, SignedHeaders={names}, '
+                                      f'Signature={digest.hex()}')
+
+
+class Aws:
+    """The APIs of AWS, as the node's own role."""
+
+    def __init__(self, http: Http, report: Report) -> None:
+        self.http, self.report = http, report
+        self.lock = threading.RLock()  # guards what follows: the metadata service is asked once
+        self.key: AwsKey | None = None
+        self.until = 0.0
+        self.session = ''
+
+    def metadata(self, path: str) -> str:
+        """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html"""
+        ipv6 = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE', '').lower() == 'ipv6'
+        base = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT') or f'http://{"[fd00:ec2::254]" if ipv6 else "169.254.169.254"}'
+        header = 'x-aws-ec2-metadata-token'
+
+        def ask(method: str, path: str, headers: Mapping[str, str]) -> str:
+            answer = self.http.request(method, f'{base.rstrip("/")}/latest/{path}', headers, '', 3, '--noproxy', '*')
+            if answer.status != 200:
+                raise Failure(f'the metadata service answers {answer.status} about {path}')
+            return answer.body.decode(errors='replace')
+
+        with self.lock:
+            self.session = self.session or ask('PUT', 'api/token', {header + '-ttl-seconds': '21600'})
+        return ask('GET', 'meta-data/' + path, {header: self.session})
+
+    def credentials(self) -> AwsKey:
+        with self.lock:
+            if not self.key or time.time() > self.until:
+                names = 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'
+                self.key = AwsKey(*[os.environ.get(name, '') for name in names])
+                if not self.key.access:
+                    roles = 'iam/security-credentials/'
+                    try:
+                        found = json.loads(self.metadata(roles + self.metadata(roles).split()[0]))
+                        self.key = AwsKey(found['AccessKeyId'], found['SecretAccessKey'], found['Token'])
+                    except (ValueError, KeyError, IndexError, TypeError):
+                        raise Failure('the metadata service has no credentials of a role (yet)') from None
+                self.until = time.time() + 900
+                self.report.add_secret(self.key.secret, self.key.token)
+            return self.key
+
+    def call(self, service: str, endpoint: str, region: str, target: str, question: Json, seconds: float = 10) -> dict[str, Json]:
+        """An action of an API that speaks JSON 1.1."""
+        url = os.environ.get(f'AWS_ENDPOINT_URL_{service.upper()}') or os.environ.get('AWS_ENDPOINT_URL') or endpoint
+        body, action = json.dumps(question), target.rpartition('.')[2]
+        headers = {'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target}
+        signed = sign(self.credentials(), 'POST', url, headers, body, service, region, time.time())
+        answer = self.http.request('POST', url, signed, body, seconds)
+        content = parse_json(answer.body)
+        if answer.status != 200:
+            kind = str(content.get('__type', answer.status)).rpartition('#')[2]
+            raise Failure(f'{action}: {kind}: {content.get("message") or content.get("Message") or "no message"}')
+        if not content and service == 'ecr':
+            raise Failure(f'{action} answered nonsense')
+        return content
+
+
+def dns_suffix(region: str) -> str:
+    starts = {'cn-': 'amazonaws.com.cn', 'eusc-': 'amazonaws.eu', 'us-iso-': 'c2s.ic.gov', 'us-isob-': 'sc2s.sgov.gov',
+              'eu-isoe-': 'cloud.adc-e.uk', 'us-isof-': 'csp.hci.ic.gov'}
+    return next((suffix for start, suffix in starts.items() if region.startswith(start)), 'amazonaws.com')
+
+
+def send_report(aws: Aws, parameters: Parameters, stream: str, events: list[tuple[float, str]]) -> None:
+    """To the log group, within a few seconds; whatever goes wrong, the run does not fail by it."""
+    def ask(action: str, **question: Json) -> None:
+        aws.call('logs', f'https://logs.{parameters.region}.{dns_suffix(parameters.region)}', parameters.region,
+                 'Logs_20140328.' + action, dict(question, logGroupName=parameters.log_group, logStreamName=stream), 3)
+
+    lines = [dict(timestamp=int(when * 1000), message=text) for when, text in events]
+    try:
+        ask('PutLogEvents', logEvents=lines)
+    except Failure as failure:
+        if 'ResourceNotFound' not in str(failure):
+            raise
+        ask('CreateLogStream')
+        ask('PutLogEvents', logEvents=lines)
+
+
+# ---- The node as this run finds it ----
+
+ECR_PATTERNS = ['*.dkr.ecr.*.*', '*.dkr.ecr.*.*.*', '*.dkr.ecr.*.*.*.*', '*.dkr.ecr.*.*.*.*.*', '*.dkr.ecr-fips.*.*.*',
+                '*.dkr-ecr.*.*.*', '*.dkr-ecr-fips.*.*.*', '*.dkr-ecr.*.*.*.*']
+DEFAULT_SOCKET = 'unix:///run/containerd/containerd.sock'
+
+
+class Node:
+    """The kubelet's endpoints, configuration and credential providers."""
+
+    def __init__(self) -> None:
+        self.containerd = self.images = DEFAULT_SOCKET
+        self.mount, self.max_usage, self.notes = '/', 100, ['']
+        self.plugins, self.environment = PLUGINS, dict(os.environ)
+        self.providers: list[dict[str, Json]] = []
+        self.auths: dict[str, Json] = dict()
+
+    def read_endpoints(self) -> None:
+        config: dict[str, Json] = {}
+        base = '/etc/kubernetes/kubelet/config.json'
+        for path in config_files(base) + config_files(base + '.d', ('.conf',)):
+            config.update(self.config(path))
+        self.containerd = str(config.get('containerRuntimeEndpoint') or DEFAULT_SOCKET)
+        self.images = str(config.get('imageServiceEndpoint') or self.containerd)
+        threshold: Json = config.get('imageGCHighThresholdPercent', 85)
+        self.max_usage = threshold - 1 if isinstance(threshold, int) and 0 < threshold < 100 else 100
+
+    def read_credentials(self, kubelet: Kubelet) -> None:
+        self.environment = dict(kubelet.environment, PATH=os.environ.get('PATH', os.defpath))
+        for name, value in kubelet.environment.items():
+            if name.lower() in ('https_proxy', 'http_proxy', 'no_proxy', 'ssl_cert_file', 'ssl_cert_dir'):
+                os.environ.setdefault(name, value)
+        self.plugins = kubelet.flag('image-credential-provider-bin-dir', PLUGINS)
+        for path in config_files(kubelet.flag('image-credential-provider-config', PLUGINS + '/config.json')):
+            providers = self.config(path).get('providers')
+            for one in providers if isinstance(providers, list) else []:
+                name, patterns = as_dict(one).get('name'), as_dict(one).get('matchImages')
+                if isinstance(name, str) and re.fullmatch(r'[\w.-]+', name) and isinstance(patterns, list):
+                    self.providers.append(dict(one, matchImages=[str(pattern) for pattern in patterns]))
+                else:
+                    self.notes.append(f'{path} has a provider without a name or matchImages')
+            self.notes += [f'{path} names no credential providers'] * (not providers)
+        if not self.providers:  # what every EKS node has
+            self.providers = [dict(name='ecr-credential-provider', matchImages=ECR_PATTERNS)]
+        for path in config_files('/var/lib/kubelet/config.json'):
+            self.auths = as_dict(self.config(path).get('auths'))
+
+    def config(self, path: str) -> dict[str, Json]:
+        """JSON, as nodeadm writes it. What cannot be read, such as YAML, is done without, and said."""
         try:
-            if not command:
-                raise Failure('the kubelet does not run')
-            filesystem = decode(cri(run, 'ImageFsInfo', seconds=10)[1][0])
-            break
+            found = parse_json(read_trusted(path))
+            self.notes += [f'{path} is not the JSON that is read here'] * (not found)
+            return found
+        except Failure as failure:
+            self.notes.append(str(failure))
+            return dict()
+
+
+def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
+    """Until the kubelet runs and the endpoint it uses answers; in a warm pool, and at the gate, there is no kubelet yet."""
+    node, until, warmed = Node(), Deadline(min(900, deadline.seconds_left())), False
+    while True:
+        kubelet, problem = find_kubelet(), ''
+        node.read_endpoints()
+        if not kubelet.running and parameters.moment != 'gate' and not warmed:
+            try:
+                warmed = aws.metadata('autoscaling/target-lifecycle-state').startswith('Warmed:')
+            except Failure:
+                pass  # most nodes have none
+            problem = '' if warmed else 'the kubelet does not run'
+        try:
+            found = grpc(node.images, 'runtime.v1.ImageService/ImageFsInfo', 'Empty', dict(), 'ImageFsInfoResponse', 10)
+            node.mount = found['image_filesystems'][0]['fs_id'][0]['mountpoint'][0]
         except (Failure, IndexError) as failure:
-            if time.monotonic() > until:
-                raise Failure(f'the node is not ready: {failure}') from None
-        time.sleep(1)
-    run.mount = texts(decode(filesystem[2][0]), 1)[0]
-    run.plugins = flag(command, 'image-credential-provider-bin-dir', PLUGINS)
-    path = flag(command, 'image-credential-provider-config', PLUGINS + '/config.json')
-    if os.path.exists(path):
-        try:
-            with open(path) as file:
-                run.providers = json.load(file)['providers']
-        except (ValueError, KeyError):
-            raise Failure(f'{path} is not the JSON of a kubelet CredentialProviderConfig') from None
+            if isinstance(failure, Failure) and not failure.transient:
+                raise
+            problem = problem or f'{node.images}: {failure}'
+        if not problem:
+            node.read_credentials(kubelet)
+            return node
+        if not until.seconds_left():
+            raise Failure(f'the node is not ready: {problem}')
+        STOPPED.wait(1)
 
 
-def lock(run):
-    """Two runs never pull the same image twice."""
-    handle = open(STATE + '/lock', 'w')
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except OSError:
-            if run.left() < 0:
-                raise Failure(f'another run still holds {STATE}/lock') from None
-        time.sleep(0.5)
-
-
-# ---- Credentials, from the kubelet's own plugin ----
-
-def matches_image(pattern, reference):
+def matches_image(pattern: str, reference: str) -> bool:
     """The kubelet's matchImages: a glob per part of the host name, the same port, a prefix of the path."""
     host, _, path = pattern.partition('/')
     image_host, _, image_path = reference.partition('/')
@@ -418,485 +836,964 @@ def matches_image(pattern, reference):
             and all(map(fnmatch.fnmatchcase, image_parts, parts)))
 
 
-def pick_credentials(auth, reference):
-    """(user, password) of the most exact key, as the kubelet looks them up."""
-    for key in sorted(auth, reverse=True):
-        if matches_image(key, reference):
-            return auth[key].get('username', ''), auth[key].get('password', '')
+class Credentials:
+    """Users and passwords, of the kubelet's own plugins and its config.json; a plugin is asked once a registry."""
 
+    def __init__(self, node: Node, report: Report) -> None:
+        self.node, self.report = node, report
+        self.lock = threading.Lock()  # guards what follows
+        self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)  # one question at a time
+        self.answers: dict[tuple[str, str], tuple[float, dict[str, Json]]] = {}
+        self.refusals: dict[str, Failure] = {}
 
-def credentials(run, reference):
-    """(user, password), None for an image no provider matches; a provider is asked once per registry."""
-    with run.asking:
-        for provider in run.providers:
-            if any(matches_image(pattern, reference) for pattern in provider['matchImages']):
-                key = provider['name'], reference.partition('/')[0]
-                if key not in run.answers:
-                    try:
-                        run.answers[key] = ask_plugin(run, provider, reference)
-                    except Failure as failure:
-                        # The kubelet, too, then does without: a public registry needs none.
-                        run.refusals[key[1]] = failure
-                        if failure.passing:
-                            continue
-                        run.answers[key] = []
-                found = pick_credentials(run.answers[key], reference)
-                if found:
-                    run.secrets = run.secrets | {*found[1:], basic(found)} - {''}
-                    return found
+    def of(self, image: Reference) -> list[tuple[str, str]]:
+        """In the order in which the kubelet tries them."""
+        found = []
+        for provider in self.node.providers:
+            if any(matches_image(pattern, str(image)) for pattern in provider['matchImages']):
+                with self.lock:
+                    lock = self.locks[f'{provider["name"]} {image.host}']
+                with lock:
+                    found += self.pick(self.ask(provider, image), image)
+        found += self.pick(self.node.auths, image)
+        for user, password in found:
+            self.report.add_secret(password, basic(f'{user}:{password}')[6:])
+        return found
 
+    def pick(self, auth: dict[str, Json], image: Reference) -> list[tuple[str, str]]:
+        """The most exact key first."""
+        found = []
+        for key in sorted(auth, reverse=True):
+            entry = as_dict(auth[key])
+            place = re.sub('^https?://|/v[12]/?$', '', key).replace('index.docker.io', 'docker.io')
+            if matches_image(place, str(image)):
+                try:
+                    both = base64.b64decode(str(entry.get('auth', ''))).decode(errors='replace').partition(':')
+                except ValueError:
+                    continue
+                found.append((str(entry.get('username') or both[0]), str(entry.get('password') or both[2])))
+        return found[:1]
 
-def basic(user):
-    return base64.b64encode(':'.join(user).encode()).decode()
+    def ask(self, provider: dict[str, Json], image: Reference) -> dict[str, Json]:
+        name = str(provider['name'])
+        keys = dict(Image=str(image), Registry=image.host, Global='')
+        for key in keys.values():
+            at, auth = self.answers.get((name, key), (0.0, dict()))
+            if at and time.monotonic() - at < 3600:
+                return auth
+        kind = 'Registry'
+        try:
+            answer = self.run(provider, name, image)
+            auth = as_dict(answer.get('auth'))
+            kind = str(answer.get('cacheKeyType'))
+        except Failure as failure:
+            # The kubelet, too, then does without: a public registry needs none.
+            auth, self.refusals[image.host] = dict(), failure
+            if failure.transient:
+                return auth
+        self.answers[name, keys.get(kind, str(image))] = time.monotonic(), auth
+        return auth
 
-
-def ask_plugin(run, provider, reference):
-    question = dict(kind='CredentialProviderRequest', apiVersion=provider['apiVersion'], image=reference)
-    code, out, err = call(run, [os.path.join(run.plugins, provider['name']), *(provider.get('args') or [])],
-                          json.dumps(question).encode(),
-                          environment=[(one['name'], one['value']) for one in provider.get('env') or []])
-    if code:
-        raise Failure(f'the credential provider {provider["name"]} failed: {err.strip()[-300:]}')
-    return json.loads(out).get('auth') or {}
+    def run(self, provider: dict[str, Json], name: str, image: Reference) -> dict[str, Json]:
+        path = os.path.join(self.node.plugins, name)
+        version = str(provider.get('apiVersion', 'credentialprovider.kubelet.k8s.io/v1'))
+        question = dict(kind='CredentialProviderRequest', apiVersion=version, image=str(image))
+        given = provider.get('env') if isinstance(provider.get('env'), list) else []
+        environment = dict(self.node.environment, **dict((str(as_dict(one).get('name')), str(as_dict(one).get('value')))
+                                                         for one in given or []))
+        try:
+            path = trusted(path)
+        except OSError as error:
+            raise Failure(f'the credential provider {path} cannot be run: {error.strerror}', transient=False) from None
+        words = provider.get('args') if isinstance(provider.get('args'), list) else []
+        code, out, err = run_command([path, *map(str, words or [])], json.dumps(question).encode(), environment=environment)
+        answer = parse_json(out)
+        if code or not answer:
+            raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {err.strip()[-300:]}')
+        return answer
 
 
 # ---- What ECR and other registries say ----
 
-def describe_images(run, repository, *selection):
-    """ECR's details of the images of a repository."""
-    host, _, name = repository.partition('/')
-    account, region = ECR_HOST.fullmatch(host).groups()
-    command = ['aws', 'ecr', 'describe-images', '--output', 'json', '--region', region, '--registry-id', account,
-               '--repository-name', name, *selection]
-    # In UTC the times sort as text.
-    code, out, err = call(run, command, seconds=300, environment=[('TZ', 'UTC')])
-    if 'AccessDenied' in err:
-        err = 'allow ecr:DescribeImages on this repository to the role of this node: ' + err
-    if code:
-        raise Failure(err.strip())
-    return json.loads(out)['imageDetails']
+CONTAINER_IMAGE = re.compile(r'application/vnd\.(docker\.(container|distribution)|oci\.image)\.')
+SPARE = 10  # images behind the newest, in case this node cannot run some
 
 
-def request(url, method='GET', authorization=None, accept='*/*'):
-    """(headers, body) of a registry's answer; the challenge when it wants to know who asks."""
-    message = urllib.request.Request(url, method=method, headers=dict(Accept=accept))
-    if authorization:
-        message.add_unredirected_header('Authorization', authorization)
+def is_container_image(detail: Mapping[str, Json]) -> bool:
+    """Charts, SBOMs and SOCI indexes sit in repositories, too; archived images cannot be pulled."""
+    kinds = detail.get('imageManifestMediaType'), detail.get('artifactMediaType')
+    return detail.get('imageStatus') != 'ARCHIVED' and all(CONTAINER_IMAGE.match(str(kind)) for kind in kinds if kind)
+
+
+class Detail(NamedTuple):
+    pushed: float
+    digest: str
+    size: int
+    tags: tuple[str, ...]
+
+
+def newest(selection: Selection, details: Iterable[Mapping[str, Json]], before: Iterable[Detail] = ()) -> list[Detail]:
+    """What the selection wants of a page and of the pages before, and a few more; literally named tags always stay."""
+    found = list(before)
+    for one in details:
+        tags = tuple(tag for tag in sorted(one.get('imageTags') or []) if selection.takes(tag))
+        if tags and is_container_image(one):
+            pushed = one.get('imagePushedAt')
+            found.append(Detail(float(pushed) if isinstance(pushed, (int, float)) else 0, str(one['imageDigest']),
+                                int(one.get('imageSizeInBytes') or 0), tags))
+    found.sort(key=lambda one: (one.pushed, one.digest), reverse=True)
+    return [one for at, one in enumerate(found) if at < selection.count + SPARE or set(one.tags) & set(selection.include)]
+
+
+def endpoint_of(fips: str, region: str, suffix: str) -> str:
+    """https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
+    dual = suffix.startswith('on.')
+    name = 'ecr-fips' if fips else 'ecr' if dual else 'api.ecr'
+    return f'https://{name}.{region}.{"api" + suffix[2:] if dual else suffix}'
+
+
+def describe_images(aws: Aws, host: str, path: str, **more: Json) -> dict[str, Json]:
+    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html"""
+    registry = ECR_HOST.fullmatch(host)
+    assert registry, host
+    question = dict(registryId=registry[1], repositoryName=path, **more)
     try:
-        with urllib.request.urlopen(message, timeout=10) as answer:
-            return answer.headers, answer.read(1 << 24)
-    except urllib.error.HTTPError as error:
-        if error.code != 401 or authorization is not None:
-            raise
-        return error.headers, None
+        answer = retry(lambda: aws.call('ecr', endpoint_of(*registry.group(2, 3, 4)), registry[3],
+                                        'AmazonEC2ContainerRegistry_V20150921.DescribeImages', question), aws.http.deadline, 4)
+    except Failure as failure:
+        if 'AccessDenied' in str(failure):
+            raise Failure(f'allow ecr:DescribeImages on this repository to the role of this node: {failure}') from None
+        raise
+    details = answer.get('imageDetails')
+    if not isinstance(details, list) or not all(isinstance(one, dict) and 'imageDigest' in one for one in details):
+        raise Failure(f'DescribeImages of {host}/{path} answered nonsense')
+    return answer
 
 
-def manifest(run, image, selector, method='GET'):
-    """The registry's (headers, manifest), with basic or token authentication."""
+def describe_tags(aws: Aws, host: str, path: str, tags: list[str]) -> dict[str, Mapping[str, Json]]:
+    """The details of tags; without those that are not there, of which ECR names one an answer."""
+    found: dict[str, Mapping[str, Json]] = {}
+    for at in range(0, len(tags), 100):
+        left = tags[at:at + 100]
+        while left:
+            try:
+                answer = describe_images(aws, host, path, imageIds=[dict(imageTag=tag) for tag in left])
+            except Failure as failure:
+                if 'ImageNotFound' not in str(failure):
+                    raise
+                gone = [tag for tag in left if re.search('''['"]?%s['"]? ?[,}]''' % re.escape(tag), str(failure))]
+                left = [tag for tag in left if tag not in gone] if gone else []
+                if not gone:
+                    break
+                continue
+            for detail in answer['imageDetails']:
+                for tag in detail.get('imageTags') or []:
+                    found[tag] = detail
+            break
+    return found
+
+
+def current_digest(http_: Http, credentials: Credentials, image: Reference) -> str:
+    """What a tag means in its registry now. Unlike a GET, a HEAD does not count against a pull limit."""
     host = 'registry-1.docker.io' if image.host == 'docker.io' else image.host
     scheme = 'http' if re.match(r'(localhost|127\.[\d.]+)(:|$)', host) else 'https'
-    ask = [f'{scheme}://{host}/v2/{image.path}/manifests/{selector}', method]
-    accept = ', '.join('application/vnd.' + kind for kind in (
+    url = f'{scheme}://{host}/v2/{image.path}/manifests/{image.tag}'
+    headers = dict(Accept=', '.join('application/vnd.' + kind for kind in (
         'oci.image.index.v1+json', 'oci.image.manifest.v1+json', 'docker.distribution.manifest.list.v2+json',
-        'docker.distribution.manifest.v2+json'))
-    user = credentials(run, image.reference)
-    authorization = user and 'Basic ' + basic(user)
-    headers, body = request(*ask, None, accept)
-    if body is None:
-        challenge = headers.get('www-authenticate', '')
+        'docker.distribution.manifest.v2+json')))
+    answer = http_.request('HEAD', url, headers, '', 5)
+    if answer.status == 401:
+        user = [basic(':'.join(one)) for one in credentials.of(image)[:1]]
+        challenge = answer.headers.get('www-authenticate', '')
         fields = dict(re.findall('(\\w+)="([^"]*)"', challenge))
-        if challenge.lower().startswith('bearer') and fields['realm'].startswith(scheme + ':'):
+        if challenge.lower().startswith('bearer') and fields.get('realm', '').startswith(scheme + ':'):
             query = urllib.parse.urlencode([(key, fields[key]) for key in ('service', 'scope') if key in fields])
-            answer = json.loads(request(fields['realm'] + '?' + query, 'GET', authorization or '')[1])
-            token = answer.get('token') or answer['access_token']
-            run.secrets = run.secrets | {token}
-            authorization = 'Bearer ' + token
-        headers, body = request(*ask, authorization or '', accept)
-    return headers, json.loads(body or '{}')
+            told = http_.request('GET', f'{fields["realm"]}?{query}', dict(Authorization=user[0]) if user else dict(), '', 5)
+            token = parse_json(told.body)
+            user = ['Bearer ' + str(token.get('token') or token.get('access_token'))]
+            credentials.report.add_secret(user[0][7:])
+        if user:
+            answer = http_.request('HEAD', url, dict(headers, Authorization=user[0]), '', 5)
+    digest = answer.headers.get('docker-content-digest', '')
+    if answer.status != 200 or not re.fullmatch('sha256:[0-9a-f]{64}', digest):
+        raise Failure(f'{host} answers {answer.status} about {image}')
+    return digest
 
 
-def ask_registry(run, image):
-    """The current digest of a tag, and the size for this node's architecture."""
-    if image.tag:
-        # Unlike a GET, this does not count against a registry's pull limit.
-        image.digest = manifest(run, image, image.tag, 'HEAD')[0]['docker-content-digest']
-    if not image.current():
-        content = manifest(run, image, image.digest)[1]
-        machine = os.uname().machine.replace('x86_64', 'amd64').replace('aarch64', 'arm64')
-        for entry in content.get('manifests', []):
-            if entry['platform']['architecture'] == machine:
-                content = manifest(run, image, entry['digest'])[1]
-                break
-        image.size = sum(layer['size'] for layer in content['layers'])
+# ---- Images of the node: pins are labels on containerd's own records ----
+
+PIN = 'io.cri-containerd.pinned'
+OURS = 'cdk-eks-image-prefetcher/'
+OWNER = OURS + 'owner.'  # what one prefetcher says: newest or fixed, +pinned; or RELEASED
+BROUGHT = OURS + 'pulled'  # this name came by us
+WRITTEN = OURS + 'written'  # when we last wrote labels: who wrote later is somebody else
+RELEASED = 'released'
 
 
-def look_up(run, image):
-    """Digest and size of an image that was named by hand or by an event."""
-    try:
-        if ECR_HOST.fullmatch(image.host):
-            selector = 'imageTag=' + image.tag if image.tag else 'imageDigest=' + image.digest
-            detail = persist(run, lambda: describe_images(run, image.repository, '--image-ids', selector))[0]
-            image.learn(detail)
-            if not is_container_image(detail):
-                image.gone = NO_IMAGE
-        else:
-            ask_registry(run, image)
-    except Exception as error:  # whatever it is, the pull itself will tell
-        if 'NotFoundException' in str(error):
-            # A pull-through cache still fetches it when it is pulled.
-            image.gone = 'it is not in ECR (any more)'
+class Present(NamedTuple):
+    """An image as the CRI lists it."""
+
+    id: str
+    names: frozenset[str]
+    size: int
+
+    def digests(self) -> list[str]:
+        return sorted(name.partition('@')[2] for name in self.names if '@' in name)
 
 
-# ---- Step 2: the wanted list ----
+class Record(NamedTuple):
+    """One name in containerd's image store."""
 
-NO_IMAGE = 'it is not a container image'
+    name: str
+    digest: str
+    labels: Mapping[str, str]
+    updated: float
+    target: Message
 
+    def marks(self) -> list[str]:
+        return [value for key, value in self.labels.items() if key.startswith(OWNER)]
 
-class Image:
-    """One wanted reference and what is known of it."""
-
-    def __init__(self, reference, source, repeat=False):
-        self.reference, self.source, self.repeat = reference, source, repeat
-        self.host, self.path, self.tag, self.digest = FIXED.fullmatch(reference).groups()
-        self.repository = self.host + '/' + self.path
-        self.there, self.size, self.gone, self.stopped = None, 0, '', False
-
-    def learn(self, detail):
-        self.digest, self.size = detail['imageDigest'], detail.get('imageSizeInBytes', 0)
-
-    def by_digest(self):
-        return f'{self.repository}@{self.digest}'
-
-    def current(self):
-        return self.there and (not self.tag or self.by_digest() in self.there[0])
+    def pinned_by_others(self) -> bool:
+        """With no mark that pins, or after we last wrote: the same label, meant by somebody else."""
+        ours = any(mark.endswith('pinned') for mark in self.marks())
+        return PIN in self.labels and (not ours or self.updated > float(self.labels.get(WRITTEN) or self.updated) + 0.3)
 
 
-def list_wanted(run):
-    """The images of the words, in their order, with digest and size where these can be had."""
-    images = {}
-
-    def add(reference, repeat=False):
-        source = 'fixed' if reference in run.words else 'newest'
-        return images.setdefault(reference, Image(reference, source, repeat))
-
-    def examine(image):
-        for detail in listings.get(image.repository, []):
-            if image.tag in detail.get('imageTags', []) and is_container_image(detail):
-                image.learn(detail)
-        image.there = image_status(run, image.reference)
-        if not image.current() and not image.size:
-            look_up(run, image)
-
-    with ThreadPoolExecutor(4) as pool:
-        words = arrivals(run.words, run.pushed) if run.pushed else run.words
-        names = list({name: 0 for one in selections(words) for name in one.repositories})
-        listings = dict(zip(names, pool.map(lambda name: listing(run, name), names)))
-        for word in words:
-            if FIXED.fullmatch(word):
-                add(word)
-            for one in selections([word]):
-                for name in one.repositories:
-                    for _, tags in one.newest(listings[name]):
-                        for tag in tags:
-                            add(f'{name}:{tag}', tag != tags[0])
-        list(pool.map(examine, images.values()))
-    return list(images.values())
-
-
-def listing(run, repository):
-    try:
-        return persist(run, lambda: describe_images(run, repository, '--filter', 'tagStatus=TAGGED'))
-    except Failure as failure:
-        gone = 'RepositoryNotFound' in str(failure)
-        run.report(repository, 'skipped' if gone else 'failed', 'the repository does not exist' if gone else failure)
-        if not gone:
-            run.unlisted.add(repository)
-        return []
-
-
-# ---- Step 3: pull what is not there ----
-
-def bring(run):
-    """All images, a few side by side, the first of the list first."""
-    with ThreadPoolExecutor(run.parallel) as pool:
-        # A second tag of an image costs nothing once the first is there.
-        for image in sorted(run.images, key=lambda one: one.repeat):
-            if image.there and (image.gone or image.current()):
-                settle(run, image, 'present', image.gone)
-            elif image.gone == NO_IMAGE:
-                run.report(image.reference, 'skipped', image.gone)
-            else:
-                pool.submit(pull, run, image, admit(run, image))
-
-
-def disk(run, need=0):
-    """(whether the image filesystem would be too full, as the kubelet reckons it, in words)."""
-    figures = os.statvfs(run.mount)
-    used, total = figures.f_blocks - figures.f_bavail, figures.f_blocks
-    more = f'the pull needs about {need / 2 ** 30:.2f} GiB more, ' if need else ''
-    return ((used + need / figures.f_frsize) * 100 > run.max_usage * total,
-            f'the disk is {used * 100 / total:.1f}% full of {total * figures.f_frsize / 2 ** 30:.1f} GiB, '
-            f'{more}MaxDiskUsage is {run.max_usage}%')
-
-
-def admit(run, image):
-    """Waits for a free place; the failure when there is no room even with no other pull under way."""
-    there = image.digest and run.left() > 0 and image_status(run, image.by_digest())
-    image.need = 0 if there else image.size * UNPACKED
-    with run.changed:
-        while run.left() > 0:
-            full, words = disk(run, image.need + sum(one.need for one in run.flights))
-            if full and not there and not run.flights:
-                return Failure(words, outcome='refused')
-            if (there or not full) and len(run.flights) < run.parallel and not any(
-                    image.digest and one.digest == image.digest for one in run.flights):
-                run.flights.append(image)
-                return None
-            run.changed.wait(1)
-    return Failure('not begun')
-
-
-def too_full(run, image):
-    """Why this pull stops: an estimate was too low, and it is the last that began and still goes on."""
-    full, words = disk(run)
-    with run.changed:
-        if full and [one for one in run.flights if not one.stopped][-1] is image:
-            image.stopped = True
-            return 'stopped half-way: ' + words
-    return None
-
-
-def pull(run, image, problem):
-    started = time.monotonic()
-    before, unsure = image.there, image.there and not image.digest
-    try:
-        if problem:
-            raise problem
-        persist(run, lambda: pull_once(run, image), 1 if unsure else 7)
-        image.there = image_status(run, image.reference)
-        if not image.there:
-            raise Failure('pulled, but the CRI does not list it')
-        outcome = 'present' if before == image.there else 'pulled'
-        settle(run, image, outcome, seconds=round(time.monotonic() - started, 1))
-    except Exception as error:
-        outcome = getattr(error, 'outcome', 'failed')
-        words = str(error) if isinstance(error, Failure) else repr(error)
-        if unsure and (getattr(error, 'passing', False) or outcome == 'refused' or 'not found' in words):
-            settle(run, image, 'present', f'cannot ask whether it has moved: {words}')
-        elif image.gone and 'not found' in words:
-            run.report(image.reference, 'skipped', image.gone)
-        else:
-            run.report(image.reference, outcome, words + ' (TimeoutSeconds is over)' * (run.left() < 0))
-            if outcome == 'failed':
-                run.unlisted.add(image.repository)  # what the node has of it stays until the new image is there
-        if outcome == 'refused' and not problem:
-            drop_partial(run)
-    finally:
-        with run.changed:
-            if not problem:
-                run.flights.remove(image)
-            run.changed.notify_all()
-
-
-def pull_once(run, image):
-    user = credentials(run, image.reference)
-    fields = [(1, [(1, image.reference)])] + ([(2, [(1, user[0]), (2, user[1])])] if user else [])
-    try:
-        cri(run, 'PullImage', fields, seconds=run.left(), watch=lambda: too_full(run, image))
-    except Failure as failure:
-        refusal = None if user else run.refusals.get(image.host)
-        if refusal and failure.outcome == 'failed':
-            failure = Failure(f'{failure}; {refusal}')
-            failure.passing = refusal.passing
-        raise failure from None
-
-
-def drop_partial(run):
-    """containerd lets go of a cancelled pull, but frees the disk only when it next collects garbage: now."""
-    time.sleep(0.5)
-    lease = [(1, f'cdk-eks-image-prefetcher-{time.time()}')]
-    grpc(run, run.containerd, LEASES + 'Create', lease)
-    grpc(run, run.containerd, LEASES + 'Delete', [*lease, (2, 1)])
-
-
-def settle(run, image, outcome, reason='', **facts):
-    """The image is there: pin it, say so."""
-    try:
-        mark(run, image, outcome == 'pulled')
-    except Failure as failure:
-        reason = f'{reason} not pinned: {failure}'
-    run.missing.discard(image)
-    digests = [name.partition('@')[2] for name in image.there[0]]
-    if digests:  # an image that was loaded without a registry has none
-        facts['digest'] = image.digest if image.digest in digests else digests[0]
-    run.report(image.reference, outcome, reason, bytes=image.there[1], **facts)
-
-
-# ---- Pins: labels on containerd's own records ----
-
-def list_records(run):
-    """name -> (digest, labels, descriptor) of containerd's image records."""
-    records = {}
-    for record in map(decode, grpc(run, run.containerd, IMAGES + 'List')[1]):
-        labels = dict(texts(entry, 1) + (texts(entry, 2) or ['']) for entry in map(decode, record[2]))
-        records[texts(record, 1)[0]] = texts(decode(record[3][0]), 2)[0], labels, record[3][0]
-    return records
-
-
-def marks(labels):
-    """What each owner says of an image."""
-    return [value for key, value in labels.items() if key.startswith(OWNER)]
-
-
-def pinned(labels):
-    return any(value.endswith('pinned') for value in marks(labels))
-
-
-def relabel(labels, owner, mark):
-    """The labels after this owner has marked an image, or let go of it (None)."""
-    after = dict(labels)
+def relabel(record: Record, owner: str, mark: str | None) -> dict[str, str]:
+    """The labels after this owner has marked a name, or let go of it (None)."""
+    after = dict(record.labels)
     after.pop(OWNER + owner, None)
-    if PIN in labels and not pinned(labels):
-        return after  # pinned by somebody else: left alone
     if mark:
         after[OWNER + owner] = mark
-    after.pop(PIN, None)
-    if pinned(after):
-        after[PIN] = 'pinned'
+    if not record.pinned_by_others():
+        after.pop(PIN, None)
+        if any(value.endswith('pinned') for key, value in after.items() if key.startswith(OWNER)):
+            after[PIN] = 'pinned'
     return after
 
 
-def write_labels(run, name, record, after):
-    _, before, descriptor = record
-    keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-    if keys:
-        grpc(run, run.containerd, IMAGES + 'Update', [
+class Images:
+    """containerd and the CRI, as the kubelet uses them."""
+
+    def __init__(self, node: Node, deadline: Deadline) -> None:
+        self.node, self.deadline = node, deadline
+
+    def cri(self, method: str, request: str, message: Message, answer: str, seconds: float = 60,
+            watch: Watch | None = None) -> Message:
+        service, endpoint = ('Image', self.node.images) if 'Image' in method else ('Runtime', self.node.containerd)
+        left = self.deadline.seconds_left()
+        if not left:
+            raise Failure('TimeoutSeconds is over', transient=False)
+        return grpc(endpoint, f'runtime.v1.{service}Service/{method}', request, message, answer, min(seconds, left), watch)
+
+    def call(self, method: str, request: str, message: Message, answer: str) -> Message:
+        return grpc(self.node.containerd, 'containerd.services.' + method, request, message, answer,
+                    max(5, min(60, self.deadline.seconds_left())))
+
+    def present(self) -> list[Present]:
+        answer = retry(lambda: self.cri('ListImages', 'Empty', dict(), 'ListImagesResponse'), self.deadline)
+        return [self.to_present(one) for one in answer['images']]
+
+    @staticmethod
+    def to_present(one: Message) -> Present:
+        return Present(first(one['id'], ''), frozenset(one['id'] + one['repo_tags'] + one['repo_digests']), first(one['size'], 0))
+
+    def status(self, name: str) -> tuple[Present | None, dict[str, Json]]:
+        """An image that the CRI has, and its configuration."""
+        request = dict(image=dict(image=name), verbose=True)
+        # A restart of containerd may pass.
+        answer = retry(lambda: self.cri('ImageStatus', 'ImageRequest', request, 'ImageStatusResponse'), self.deadline)
+        info = parse_json(from_entries(answer['info']).get('info', ''))
+        return (self.to_present(answer['image'][0]) if answer['image'] else None), as_dict(info.get('imageSpec'))
+
+    def records(self) -> dict[str, Record]:
+        found = [self.to_record(one) for one in self.call('images.v1.Images/List', 'Empty', dict(), 'RecordsResponse')['images']]
+        return dict((one.name, one) for one in found)
+
+    def record(self, name: str) -> Record:
+        return self.to_record(self.call('images.v1.Images/Get', 'NameRequest', dict(name=name), 'RecordResponse')['image'][0])
+
+    @staticmethod
+    def to_record(one: Message) -> Record:
+        target, updated = first(one['target'], dict()), first(one['updated_at'], collections.defaultdict(list))
+        return Record(first(one['name'], ''), first(target['digest'], ''), from_entries(one['labels']),
+                      first(updated['seconds'], 0) + first(updated['nanos'], 0) / 1e9, target)
+
+    def write_labels(self, record: Record, after: Mapping[str, str]) -> None:
+        if dict(after) == dict(record.labels):
+            return
+        keys = [key for key in {*record.labels, *after, WRITTEN} if key == WRITTEN or record.labels.get(key) != after.get(key)]
+        for _ in range(4):  # until containerd's own time shows that nobody came between
+            now = time.time()
+            labels = dict((key, f'{now:.3f}' if key == WRITTEN else after[key]) for key in keys if key == WRITTEN or key in after)
             # containerd (2.2) crashes when the descriptor is left out, although the mask does not name it.
-            (1, [(1, name), (3, descriptor)] + [(2, [(1, key), (2, after[key])]) for key in keys if key in after]),
-            (2, [(1, 'labels.' + key) for key in keys])])
+            image = dict(name=record.name, labels=entries(labels), target=record.target)
+            mask = dict(paths=['labels.' + key for key in keys])
+            answer = self.call('images.v1.Images/Update', 'RecordRequest', dict(image=image, update_mask=mask), 'RecordResponse')
+            if self.to_record(answer['image'][0]).updated < now + 0.3:
+                return
+
+    def add_name(self, name: str, record: Record) -> None:
+        """A further tag of an image that is there needs no registry; the CRI takes it over."""
+        image = dict(name=name, labels=entries({'io.cri-containerd.image': 'managed'}), target=record.target)
+        self.call('images.v1.Images/Create', 'RecordRequest', dict(image=image), 'RecordResponse')
+
+    def used(self) -> set[str]:
+        """What containers name: the CRI's and containerd's own."""
+        names = set()
+        for one in self.cri('ListContainers', 'Empty', dict(), 'ListContainersResponse')['containers']:
+            names.update(one['image_ref'] + one['image_id'] + [name for spec in one['image'] for name in spec['image']])
+        for one in self.call('containers.v1.Containers/List', 'Empty', dict(), 'ContainersResponse')['containers']:
+            names.update(one['image'])
+        return names
+
+    def drop_partial(self, since: float) -> str:
+        """Lets containerd free what a stopped pull has left: what is still held after a while, in words."""
+        left: set[str] = set()
+        for _ in range(20):
+            # A lease that is gone makes it collect garbage; it would end by itself should we not get to that.
+            lease = f'cdk-eks-image-prefetcher-{time.time()}'
+            expire = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + 60))
+            self.call('leases.v1.Leases/Create', 'LeaseRequest',
+                      dict(id=lease, labels=entries({'containerd.io/gc.expire': expire})), 'Empty')
+            self.call('leases.v1.Leases/Delete', 'LeaseDelete', dict(id=lease, sync=True), 'Empty')
+            left = self.ingests(since)
+            if not left or STOPPED.wait(0.5):
+                break
+        return f'; containerd still holds {len(left)} downloads of it' if left else ''
+
+    def ingests(self, since: float) -> set[str]:
+        """Downloads that began since then."""
+        found = self.call('content.v1.Content/ListStatuses', 'Empty', dict(), 'IngestsResponse')['statuses']
+        return {first(one['ref'], '') for one in found
+                if first(first(one['started_at'], collections.defaultdict(list))['seconds'], 0) >= since - 1}
 
 
-def names_of(records, image):
-    """The records of a wanted image: by tag and by digest."""
-    digest = records[image.reference][0] if image.reference in records else image.digest
-    return {image.reference, f'{image.repository}@{digest}'} & set(records)
+# ---- Pull slots and the disk guard ----
+
+SILENCE = 20  # seconds until a pull from a host that answers nobody must have begun to bring something
+FOREIGN = 'this node cannot run it'
+NO_IMAGE = 'it is not a container image, or archived'
 
 
-def mark(run, image, pulled):
-    records = list_records(run) if pulled else run.records
-    for name in names_of(records, image):
-        labels = records[name][1]
-        after = relabel(labels, run.owner, image.source + '+pinned' * run.pin)
-        # What somebody loaded without a registry has its tag already, but no digest.
-        loaded = run.records.get(image.reference, [''])[0] == records[name][0]
-        if pulled and '@' in name and name not in run.records and not loaded:
-            after[PULLED] = 'true'
-        write_labels(run, name, records[name], after)
+class Image:
+    """One wanted reference, and what is known of it."""
+
+    def __init__(self, reference: Reference, order: tuple[int, ...], source: str, digest: str = '', size: int = 0) -> None:
+        self.reference, self.order, self.source = reference, order, source
+        self.name, self.repository, self.host = str(reference), reference.repository, reference.host
+        self.digest, self.size = digest or reference.digest, size
+        self.there: Present | None = None
+        self.state = 'asked'  # then ready, running, done
+        self.note = ''  # why it may not be had, or is not sure to be current
+        self.attempt, self.not_before, self.begun = 0, 0.0, 0.0
+        self.alone = self.stopped = self.quiet = self.gone = False
+
+    def by_digest(self) -> str:
+        return f'{self.repository}@{self.digest}'
+
+    def key(self) -> str:
+        return self.digest or self.name
+
+    def current(self) -> bool:
+        return self.there is not None and (self.name if not self.reference.tag else self.by_digest()) in self.there.names
 
 
-# ---- Step 4: let go of what is no longer wanted ----
+class Disk:
+    """The image file system, and the threshold that no pull may go past."""
 
-def release(run):
-    records = list_records(run)
-    wanted_names = {name for image in run.images for name in names_of(records, image)}
-    named = {name for one in selections(run.words) for name in one.repositories}
-    said = set()
-    for name, record in sorted(records.items()):
-        digest, labels, _ = record
-        repository = repository_of(name)
-        mine = labels.get(OWNER + run.owner)
-        if not mine or mine == RELEASED or name in wanted_names or repository in run.unlisted:
-            continue
-        removed_later = PULLED in records.get(f'{repository}@{digest}', (0, ()))[1] and (
-            mine.startswith('newest') or repository in named)
-        after = relabel(labels, run.owner, RELEASED if removed_later else None)
-        write_labels(run, name, record, after)
-        if PIN in labels and PIN not in after and digest not in said:
-            said.add(digest)
-            run.report(name, 'unpinned', digest=digest)
-    clean_up(run, list_records(run), wanted_names)
+    def __init__(self, mount: str, parameters: Parameters, kubelet_limit: int) -> None:
+        self.mount = mount
+        self.limit = min(parameters.max_usage, kubelet_limit)
+        self.why = (f'MaxDiskUsage is {parameters.max_usage}%' if self.limit == parameters.max_usage else
+                    f'the kubelet deletes images from {kubelet_limit + 1}% on (imageGCHighThresholdPercent)')
 
+    def room(self) -> float:
+        """Bytes until the threshold, as the kubelet reckons it; when inodes are scarcer, their share of the disk."""
+        figures = os.statvfs(self.mount)
+        total = figures.f_blocks * figures.f_frsize
+        used = max((all_ - free) / all_ for all_, free in (
+            (figures.f_blocks, figures.f_bavail), (figures.f_files, figures.f_favail)) if all_)
+        return total * (self.limit / 100 - used)
 
-def clean_up(run, records, wanted_names):
-    """Removes what was pulled for a newest word, is wanted by nobody any more and serves no container."""
-    used = set()
-    for container in map(decode, cri(run, 'ListContainers')[1]):
-        used.update(texts(container, 5) + texts(container, 10) + texts(decode(b''.join(container[4])), 1))
-    for image in map(decode, cri(run, 'ListImages')[1]):
-        names = texts(image, 1) + texts(image, 2) + texts(image, 3)
-        if removable(run, names, records) and not used & set(names) and not wanted_names & set(names):
-            cri(run, 'RemoveImage', [(1, [(1, names[0])])])
-            run.report(names[1], 'removed', digest=names[-1].partition('@')[2], bytes=sum(image[4]))
+    def words(self) -> str:
+        figures = os.statvfs(self.mount)
+        total = figures.f_blocks
+        inodes = f', {100 - figures.f_favail * 100 / figures.f_files:.0f}% of its inodes are used' if figures.f_files else ''
+        return (f'the disk is {100 - figures.f_bavail * 100 / total:.1f}% full of {total * figures.f_frsize / 2 ** 30:.1f} GiB'
+                f'{inodes}, {self.why}')
 
 
-def removable(run, names, records):
-    """Removing an image takes all its names, so all of them have to be ours and released."""
-    labels = dict((name, records[name][1]) for name in names if name in records)
-    return (all(set(marks(one)) <= {RELEASED} and PIN not in one for one in labels.values())
-            and all(PULLED in one and marks(one) for name, one in labels.items() if '@' in name)
-            and any(OWNER + run.owner in one for one in labels.values())
-            and not any(repository_of(name) in run.unlisted for name in names))
+class Memory:
+    """Small facts that the next run wants to know, until the node boots again."""
+
+    def __init__(self, name: str) -> None:
+        self.path = f'{STATE}/{name}.json'
+        try:
+            self.facts = parse_json(read_trusted(self.path))
+        except Failure:
+            self.facts = dict()
+
+    def set(self, key: str, value: Json) -> None:
+        if self.facts.get(key) != value:
+            self.facts.pop(key, None)
+            self.facts.update({key: value} if value is not None else {})
+            try:
+                with open(self.path + '.new', 'w') as file:
+                    json.dump(self.facts, file)
+                os.replace(self.path + '.new', self.path)
+            except OSError:
+                pass  # without it a run only does more than it had to
 
 
-def repository_of(name):
+# ---- One run ----
+
+class Prefetch:
+    """Brings the wanted images: asks about them and pulls side by side, each as soon as it is known."""
+
+    def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws) -> None:
+        self.parameters, self.report, self.deadline, self.node, self.aws = parameters, report, deadline, node, aws
+        self.store, self.http = Images(node, deadline), aws.http
+        self.credentials = Credentials(node, report)
+        self.disk = Disk(node.mount, parameters, node.max_usage)
+        self.foreign, self.too_large = Memory('foreign'), Memory('too-large')
+        self.records: dict[str, Record] = {}
+        self.pressed = False  # past the threshold when the run began: pins give way
+        self.changed = threading.Condition()  # guards what follows
+        self.images: dict[str, Image] = {}
+        self.present: dict[str, Present] = {}
+        self.spares: dict[tuple[int, ...], list[Detail]] = {}
+        self.kept: set[str] = set()  # repositories of which something could not be brought
+        self.questions: list[tuple[tuple[int, ...], Callable[[], None]]] = []
+        self.asking = 0
+
+    def run(self) -> None:
+        self.records = self.store.records()
+        for one in self.store.present():
+            self.present.update(dict.fromkeys(one.names, one))
+        self.pressed = self.disk.room() < 0
+        self.plan()
+        for work in [self.ask] * 6 + [self.pull_all] * self.parameters.parallel:
+            threading.Thread(target=work, daemon=True).start()
+        with self.changed:
+            while self.deadline.seconds_left() and self.open():
+                self.changed.wait(1)
+            # What is under way is ended by the same deadline.
+            grace = time.monotonic() + 5
+            while time.monotonic() < grace and any(one.state == 'running' for one in self.images.values()):
+                self.changed.wait(0.2)
+        for image in self.in_order():
+            if image.state != 'done':
+                self.finish(image, 'failed', f'{image.note} (TimeoutSeconds is over)')
+        if self.pressed:
+            self.relieve()
+        if self.parameters.moment == 'reconcile' and self.deadline.seconds_left():
+            self.release()
+
+    def open(self) -> bool:
+        return bool(self.questions) or self.asking > 0 or any(one.state != 'done' for one in self.images.values())
+
+    def in_order(self) -> list[Image]:
+        return sorted(self.images.values(), key=lambda one: one.order)
+
+    # -- What is wanted
+
+    def plan(self) -> None:
+        words = arrivals(self.parameters.words, self.parameters.pushed) if self.parameters.pushed else self.parameters.words
+        fixed: dict[tuple[str, str], list[Image]] = collections.defaultdict(list)
+        selected: dict[tuple[str, str], list[tuple[tuple[int, ...], Selection]]] = collections.defaultdict(list)
+        for at, word in enumerate(words):
+            if isinstance(word, Selection):
+                for position, path in enumerate(word.paths):
+                    selected[word.host, path].append(((at, position), word))
+                continue
+            image = self.add(word, (at,), 'fixed' if word in self.parameters.words else 'newest')
+            if not word.tag:
+                self.known(image)
+            elif ECR_HOST.fullmatch(word.host):
+                fixed[word.host, word.path].append(image)
+            else:
+                self.questions.append((image.order, partial(self.ask_registry, image)))
+        for host, path in {**fixed, **selected}:
+            images, choices = fixed[host, path], selected[host, path]
+            order = min([one.order for one in images] + [order for order, _ in choices])
+            self.questions.append((order, partial(self.ask_ecr, host, path, images, choices)))
+        self.questions.sort(key=lambda one: one[0], reverse=True)
+
+    def add(self, reference: Reference, order: tuple[int, ...], source: str, digest: str = '', size: int = 0) -> Image:
+        image = Image(reference, order, source, digest, size)
+        return self.images.setdefault(image.name, image)
+
+    def ask(self) -> None:
+        """What one of the asking threads does."""
+        while True:
+            with self.changed:
+                if not self.questions:
+                    return
+                self.asking += 1
+                _, question = self.questions.pop()
+            try:
+                question()
+            except Exception as error:  # whatever one question meets, the others go on
+                self.report.line('', 'failed', repr(error))
+            with self.changed:
+                self.asking -= 1
+                self.changed.notify_all()
+
+    def ask_registry(self, image: Image) -> None:
+        image.there = self.present.get(image.name)
+        if not self.http.reachable(image.host):
+            image.quiet = True
+        elif image.there:
+            try:
+                image.digest = current_digest(self.http, self.credentials, image.reference)
+            except Failure as failure:
+                image.note = f'cannot ask whether it has moved: {failure}'
+        self.known(image)
+
+    def ask_ecr(self, host: str, path: str, images: list[Image], choices: list[tuple[tuple[int, ...], Selection]]) -> None:
+        repository = f'{host}/{path}'
+        tags = [one.reference.tag for one in images]
+        details: dict[str, Mapping[str, Json]] = {}
+        found: list[list[Detail]] = [[] for _ in choices]
+        try:
+            if choices:
+                more: dict[str, Json] = dict()
+                while more is not None:
+                    answer = describe_images(self.aws, host, path, maxResults=1000, filter=dict(tagStatus='TAGGED'), **more)
+                    for at, (_, selection) in enumerate(choices):
+                        found[at] = newest(selection, answer['imageDetails'], found[at])
+                    details.update((tag, one) for one in answer['imageDetails'] for tag in one.get('imageTags') or [] if tag in tags)
+                    if not answer.get('nextToken'):
+                        break
+                    more = dict(nextToken=answer['nextToken'])
+            else:
+                details = describe_tags(self.aws, host, path, tags)
+        except Failure as failure:
+            gone = 'RepositoryNotFound' in str(failure)
+            if choices:
+                self.report.line(repository, 'skipped' if gone else 'failed', 'the repository does not exist' if gone else failure)
+                self.kept.update([repository] * (not gone))
+            for image in images:
+                image.gone, image.note = gone, f'cannot ask whether it has moved: {failure}'
+                self.known(image)
+            return
+        for image in images:
+            detail = details.get(image.reference.tag)
+            if detail:
+                image.digest, image.size = str(detail['imageDigest']), int(detail.get('imageSizeInBytes') or 0)
+                image.note = '' if is_container_image(detail) else NO_IMAGE
+            else:
+                # A pull-through cache still fetches it when it is pulled.
+                image.gone, image.note = True, 'it is not in ECR (any more)'
+            self.known(image)
+        for (order, selection), ranked in zip(choices, found):
+            self.choose(repository, order, selection, ranked)
+
+    def choose(self, repository: str, order: tuple[int, ...], selection: Selection, ranked: list[Detail]) -> None:
+        """The newest that this node can run, and every tag that the selection names literally."""
+        taken, spares = 0, []
+        for rank, one in enumerate(ranked):
+            literal = [tag for tag in one.tags if tag in selection.include]
+            tags = list(one.tags) if taken < selection.count else literal
+            if one.digest in self.foreign.facts and taken < selection.count:
+                self.kept.add(repository)
+                self.report.line(f'{repository}:{tags[0]}', 'skipped', self.foreign.facts[one.digest], digest=one.digest)
+                continue
+            if taken >= selection.count and not literal:
+                spares.append(one)
+            taken += 1
+            self.choose_tags(repository, (*order, rank), one, tags)
+        with self.changed:
+            self.spares[order] = spares
+
+    def choose_tags(self, repository: str, order: tuple[int, ...], one: Detail, tags: Iterable[str]) -> None:
+        for at, tag in enumerate(tags):
+            reference = parse_reference(f'{repository}:{tag}')
+            if reference:
+                with self.changed:
+                    image = self.add(reference, (*order, at), 'newest', one.digest, one.size)
+                if image.source == 'newest':
+                    self.known(image)
+
+    def known(self, image: Image) -> None:
+        """As much as can be known before it is pulled."""
+        image.there = self.present.get(image.name)
+        if image.current() or image.there and (image.quiet or image.gone):
+            note = f'cannot ask whether it has moved: {image.host} does not answer' if image.quiet else image.note
+            self.settle(image, 'present', note)
+        elif image.note == NO_IMAGE or image.digest in self.foreign.facts:
+            self.finish(image, 'skipped', image.note or self.foreign.facts[image.digest])
+        else:
+            with self.changed:
+                image.state = 'ready'
+                self.changed.notify_all()
+
+    # -- Pulling
+
+    def pull_all(self) -> None:
+        """What one slot does: always the first of the list that is known, those of quiet hosts last."""
+        while True:
+            with self.changed:
+                image = self.next_image()
+                while image is None:
+                    if not self.open() or not self.deadline.seconds_left():
+                        return
+                    self.changed.wait(0.5)
+                    image = self.next_image()
+                image.state, image.begun, image.stopped = 'running', time.time(), False
+            try:
+                self.pull(image)
+            except Failure as failure:
+                self.failed(image, failure)
+            except Exception as error:  # nothing that one image meets may end the others
+                self.failed(image, Failure(repr(error), transient=False))
+            with self.changed:
+                self.changed.notify_all()
+
+    def running(self) -> list[Image]:
+        return sorted((one for one in self.images.values() if one.state == 'running'), key=lambda one: one.begun)
+
+    def next_image(self) -> Image | None:
+        ready = [one for one in self.in_order() if one.state == 'ready' and one.not_before <= time.monotonic()]
+        running = self.running()
+        for image in sorted(ready, key=lambda one: one.quiet or one.note != ''):
+            if image.alone and running or any(image.digest and one.digest == image.digest for one in running):
+                continue
+            # An image takes its compressed layers and about twice that unpacked. That is a guess: alone it may always try.
+            if running and sum(one.size for one in [image, *running]) * 3 > self.disk.room():
+                return None
+            return image
+        return None
+
+    def pull(self, image: Image) -> None:
+        started = time.monotonic()
+        before = self.present.get(image.name)
+        known = self.present.get(image.by_digest()) if image.digest else None
+        if known and self.add_name(image):
+            pass
+        else:
+            room = self.disk.room()
+            least = self.too_large.facts.get(image.key(), -1)
+            if room < 0 or not known and room <= least * 1.02:
+                raise Failure(self.disk.words() + '; an earlier pull was stopped there' * (room >= 0), outcome='refused')
+            self.pull_once(image, room)
+        found, config = self.store.status(image.name)
+        if not found:
+            raise Failure('pulled, but the CRI does not list it')
+        with self.changed:
+            self.present.update(dict.fromkeys(found.names, found))
+        image.there = found
+        wrong = why_foreign(config) if found != before else ''
+        if wrong:
+            self.reject(image, found, wrong)
+            return
+        self.too_large.set(image.key(), None)
+        outcome = 'present' if before == found else 'pulled'
+        self.settle(image, outcome, seconds=round(time.monotonic() - started, 2))
+
+    def add_name(self, image: Image) -> bool:
+        """Whether a further tag of an image of the same repository could be written without its registry."""
+        try:
+            self.store.add_name(image.name, self.store.record(image.by_digest()))
+            for _ in range(20):
+                found = self.store.status(image.name)[0]
+                if found and image.by_digest() in found.names:
+                    return True
+                STOPPED.wait(0.1)
+        except Failure:
+            pass  # that name is there with another digest: a pull moves it
+        return False
+
+    def pull_once(self, image: Image, room: float) -> None:
+        def watch() -> float:
+            left = self.disk.room()
+            with self.changed:
+                last = [one for one in self.running() if not one.stopped][-1:]
+                if left < 0 and last == [image]:
+                    image.stopped = True
+                    raise Failure('stopped half-way: ' + self.disk.words(), outcome='refused')
+            if image.quiet and time.time() - image.begun > SILENCE and not self.store.ingests(image.begun):
+                raise Failure(f'{image.host} does not answer', transient=False)
+            # By then a fast disk cannot be full.
+            return max(0.05, min(1, left / 2e9))
+
+        if image.quiet and image.host in self.kept:
+            raise Failure(f'{image.host} does not answer', transient=False)
+        users: list[tuple[str, str] | None] = [*self.credentials.of(image.reference)] or [None]
+        for user in users:
+            fields: dict[str, Any] = dict(image=dict(image=image.name))
+            if user:
+                fields['auth'] = dict(username=user[0], password=user[1])
+            try:
+                self.store.cri('PullImage', 'PullImageRequest', fields, 'Empty', self.deadline.seconds_left(), watch)
+                return
+            except Failure as failure:
+                if image.stopped:
+                    failure = Failure(f'{failure}{self.store.drop_partial(image.begun)}', outcome='refused')
+                    alone = len(self.running()) == 1
+                    if not alone and not image.alone:
+                        image.alone, failure.transient = True, True
+                    else:
+                        self.too_large.set(image.key(), room)
+                    raise failure from None
+                refusal = None if user else self.credentials.refusals.get(image.host)
+                notes = '; '.join(dict.fromkeys(filter(None, [str(refusal or ''), *self.node.notes * (not user)])))
+                if user is users[-1] or failure.transient:
+                    transient = refusal.transient if refusal else failure.transient
+                    raise Failure(f'{failure}; {notes}' if notes else str(failure), transient=transient) from None
+
+    def failed(self, image: Image, failure: Failure) -> None:
+        unsure = image.there is not None and bool(image.note)
+        image.attempt += 1
+        pause = backoff(image.attempt)
+        if failure.transient and not unsure and not image.quiet and image.attempt < 6 and self.deadline.seconds_left() > pause:
+            with self.changed:
+                image.state, image.not_before = 'ready', time.monotonic() + pause * (failure.outcome == 'failed')
+            return
+        text = str(failure)
+        if image.quiet:
+            self.kept.add(image.host)
+        if unsure:
+            self.settle(image, 'present', image.note)
+        elif 'no match for platform' in text:
+            self.reject(image, None, f'{FOREIGN}: {text}')
+        elif image.gone and 'not found' in text.lower():
+            self.finish(image, 'skipped', image.note)
+        else:
+            over = ' (TimeoutSeconds is over)' * (not self.deadline.seconds_left())
+            self.finish(image, failure.outcome, text + over)
+
+    def reject(self, image: Image, found: Present | None, why: str) -> None:
+        """This node cannot run it: nothing of it stays, nothing else goes for it, and no other run of this boot tries."""
+        if image.digest:
+            self.foreign.set(image.digest, why)
+        if found and not any(name in self.records for name in found.names):
+            self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=found.id)), 'Empty')
+        self.finish(image, 'skipped', why)
+        with self.changed:
+            spares = self.spares.get(image.order[:2], [])
+            spare = spares.pop(0) if spares and image.order[3:] == (0,) else None
+        if spare:
+            self.choose_tags(image.repository, (*image.order[:2], 10000 + len(spares)), spare, spare.tags)
+
+    def finish(self, image: Image, outcome: str, reason: object = '', **facts: Json) -> None:
+        with self.changed:
+            if image.state == 'done':
+                return
+            image.state = 'done'
+            if outcome in ('failed', 'refused', 'skipped') and not image.gone:
+                self.kept.add(image.repository)
+            self.changed.notify_all()
+        self.report.line(image.name, outcome, reason, **facts)
+
+    def settle(self, image: Image, outcome: str, reason: str = '', **facts: Json) -> None:
+        """The image is there: pin it, say so."""
+        if not self.pressed:
+            try:
+                self.mark(image, self.parameters.pin, outcome == 'pulled')
+            except Failure as failure:
+                reason = f'{reason} not pinned: {failure}'
+        there = image.there
+        assert there
+        digests = there.digests()
+        if digests:  # an image that was loaded without a registry has none
+            facts['digest'] = image.digest if image.digest in digests else digests[0]
+        if self.parameters.pushed_at:
+            pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
+            facts['pushToCachedSeconds'] = round(max(0, time.time() - pushed), 1)
+        self.finish(image, outcome, reason.strip(), bytes=there.size, **facts)
+
+    # -- Pins and clean-up
+
+    def names_of(self, image: Image) -> set[str]:
+        """Its names in containerd: by tag and by digest."""
+        record = self.records.get(image.name)
+        return {image.name, f'{image.repository}@{record.digest}' if record and not image.digest else image.by_digest()}
+
+    def mark(self, image: Image, pin: bool, pulled: bool) -> None:
+        for name in sorted(self.names_of(image)):
+            record = self.store.record(name) if pulled else self.records.get(name)
+            if record:
+                after = relabel(record, self.parameters.owner, image.source + '+pinned' * pin)
+                # What somebody loaded without a registry has its tag already, but no digest.
+                old = self.records.get(name) or self.records.get(image.name)
+                if pulled and (not old or old.digest != record.digest) and (name not in self.records or '@' not in name):
+                    after[BROUGHT] = 'true'
+                self.store.write_labels(record, after)
+
+    def relieve(self) -> None:
+        """Past the threshold pins would cost pods, so those of the last images go until it would not be past it."""
+        room, seen = self.disk.room(), set()
+        for image in reversed(self.in_order()):
+            if image.there:
+                try:
+                    self.mark(image, self.parameters.pin and room >= 0, False)
+                except Failure:
+                    continue
+                if room < 0 and self.parameters.pin:
+                    self.report.line(image.name, 'unpinned', self.disk.words(), digest=image.digest or None)
+                    room += 0 if image.there.id in seen else image.there.size
+                    seen.add(image.there.id)
+
+    def release(self) -> None:
+        """Lets go of what is no longer wanted. What an earlier run let go of is removed, if it may be."""
+        wanted = {name for image in self.images.values() for name in self.names_of(image)}
+        selected = {f'{word.host}/{path}' for word in self.parameters.words if isinstance(word, Selection) for path in word.paths}
+        said, earlier = set(), []
+        for name, record in sorted(self.records.items()):
+            mine, repository = record.labels.get(OWNER + self.parameters.owner), repository_of(name)
+            if mine == RELEASED:
+                earlier.append(record)
+            elif mine and name not in wanted and repository not in self.kept:
+                removed_later = BROUGHT in record.labels and (mine.startswith('newest') or repository in selected)
+                after = relabel(record, self.parameters.owner, RELEASED if removed_later else None)
+                self.store.write_labels(record, after)
+                if PIN in record.labels and PIN not in after and record.digest not in said:
+                    said.add(record.digest)
+                    self.report.line(name, 'unpinned', digest=record.digest)
+        if not earlier:
+            return
+        used, records = self.store.used(), self.store.records()
+        for one in {self.present[record.name] for record in earlier if record.name in self.present}:
+            digests = {records[name].digest for name in one.names if name in records}
+            names = one.names | {name for name, record in records.items() if record.digest in digests}
+            if may_go([records.get(name) for name in names if not name.startswith('sha256:')], names, used, wanted, self.kept):
+                self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=one.id)), 'Empty')
+                self.report.line(min(names - {one.id}, key=lambda name: ('@' in name, name)), 'removed',
+                                 digest=first(one.digests(), ''), bytes=one.size)
+
+
+def may_go(records: Iterable[Record | None], names: Iterable[str], used: set[str], wanted: set[str], kept: set[str]) -> bool:
+    """The one rule of what is removed. An image goes when, of all its names, the CRI's and containerd's,
+
+    - each came by us, and every prefetcher that marked it let go of it in an earlier run;
+    - none is pinned, by whomever;
+    - no container names one, neither the CRI's nor one of containerd's own;
+    - none is wanted, nor of a repository of which something could not be brought.
+    """
+    ours = [record is not None and BROUGHT in record.labels and set(record.marks()) == {RELEASED} and PIN not in record.labels
+            for record in records]
+    return bool(ours) and all(ours) and not {*names} & (used | wanted) and not any(repository_of(name) in kept for name in names)
+
+
+def repository_of(name: str) -> str:
     return re.sub('@.*|:[^/]*$', '', name)
 
 
-# ---- The steps ----
-
-def prefetch(run):
-    if run.pushed and not wanted(run.words, run.pushed):
-        run.report(run.pushed, 'skipped', 'pushed, but not among the wanted images')
-        return
-    wait_for_node(run)
-    if run.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
-        time.sleep(random.uniform(0, min(int(run.start_delay), run.left() / 10)))
-    with lock(run):
-        run.records = list_records(run)
-        run.images = list_wanted(run)
-        run.missing = {image for image in run.images if image.source == 'fixed' or not image.gone}
-        bring(run)
-        if run.moment == 'reconcile' and run.left() > 0:
-            release(run)
-            with open(STATE + '/joined', 'w'):
-                pass
+def why_foreign(config: Mapping[str, Json]) -> str:
+    """Why this node cannot run an image of that configuration."""
+    machine = os.uname().machine.replace('x86_64', 'amd64').replace('aarch64', 'arm64')
+    system, architecture = config.get('os') or 'linux', config.get('architecture') or machine
+    return '' if (system, architecture) == ('linux', machine) else f'{FOREIGN}: it is for {system}/{architecture}, this is linux/{machine}'
 
 
-def write_gate_report(facts):
-    with open(GATE_REPORT, 'w') as file:
-        json.dump(facts, file)
+def lock(deadline: Deadline) -> int:
+    """Two runs never pull the same image twice."""
+    handle = os.open(STATE + '/lock', os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError:
+            if not deadline.seconds_left():
+                raise Failure(f'another run still holds {STATE}/lock') from None
+        STOPPED.wait(0.5)
 
 
-def main(arguments):
-    run = Run('gate' if arguments[:1] == ['gate'] else 'reconcile')
-    gate = dict(startedAt=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), outcome='interrupted')
-    code = 2
+def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aws, summary: dict[str, Json]) -> int:
+    if parameters.pushed and not arrivals(parameters.words, parameters.pushed):
+        report.line(parameters.pushed, 'skipped', 'pushed, but not among the wanted images')
+        return 0
+    node = wait_for_node(parameters, deadline, aws)
+    summary['endpoint'] = node.images
+    if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
+        STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
+    lock(deadline)
+    one = Prefetch(parameters, report, deadline, node, aws)
     try:
-        with os.fdopen(3) as settings:
-            run.read_parameters(os.environ, settings.read(), ''.join(arguments[1:2]))
+        one.run()
+    finally:
+        summary['wanted'] = len(one.images)
+        if len(node.notes) > 1:
+            summary['note'] = report.scrub('; '.join(node.notes[1:]))
+    missing = [image for image in one.images.values() if not image.there and (image.source == 'fixed' or not image.gone)]
+    skipped = [image for image in missing if image.digest in one.foreign.facts]
+    return 1 if len(missing) > len(skipped) or report.counts['failed'] else 0
+
+
+def stop(*_: object) -> None:
+    STOPPED.set()
+    for child in list(CHILDREN):
+        child.kill()
+
+
+def main(arguments: list[str]) -> int:
+    report, code = Report(), 2
+    deadline = Deadline(600)
+    aws = Aws(Http(deadline), report)
+    summary: dict[str, Json] = dict(instance=os.environ.get('AWS_SSM_INSTANCE_ID', ''), wanted=0)
+    signal.signal(signal.SIGTERM, stop)
+    parameters = None
+    try:
+        with open(3, encoding='utf-8', errors='replace') as settings:
+            parameters = parse_parameters(settings.read(), os.environ, arguments)
+        report.moment, report.owner = parameters.moment, parameters.owner
+        summary.update(dict(stale=True) if parameters.stale else dict(), revision=parameters.revision)
+        # Systems Manager kills at the timeout without a report, so end a little earlier.
+        deadline.end = report.started + parameters.seconds - min(30, parameters.seconds / 10)
         if os.path.exists('/etc/bottlerocket-release'):
             raise ValueError('this node runs Bottlerocket, whose images cannot be reached from here')
         code = 1
         os.makedirs(STATE, 0o700, exist_ok=True)
-        if run.moment == 'gate':
-            write_gate_report(gate)
-        prefetch(run)
-        code = 1 if run.missing or run.counts['failed'] else 0
+        code = prefetch(parameters, report, deadline, aws, summary)
     except Exception as error:
-        run.error = str(error) or repr(error)
-    summary = run.summary()
-    try:
-        if run.moment == 'gate':
-            write_gate_report(dict(gate, outcome='incomplete' if code else 'complete', **summary))
-        elif os.path.exists(GATE_REPORT):
-            with open(GATE_REPORT) as file:
-                summary['gate'] = json.load(file)
-            os.remove(GATE_REPORT)
-    except (OSError, ValueError):
-        pass  # a report of the boot is not worth failing for
-    run.say(dict(summary=summary))
+        summary['error'] = str(error) or repr(error)
+    if STOPPED.is_set():
+        summary['error'], code = 'stopped by SIGTERM', code or 1
+    if not deadline.seconds_left() and not STOPPED.is_set():
+        summary['timedOut'] = True
+    finish_report(parameters, report, aws, summary)
     return code
 
 
+def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summary: dict[str, Json]) -> None:
+    """The summary, and the lines for the log group: all of them where something changed, or nothing was sent since the boot."""
+    aws.http.deadline.end = time.monotonic() + 6
+    STOPPED.clear()
+    gate, joined = STATE + '/gate.json', STATE + '/joined'
+    quiet = os.path.exists(joined) and not any(report.counts[one] for one in OUTCOMES if one not in ('present', 'skipped'))
+    if quiet:
+        report.events.clear()
+    if not summary['instance'] and parameters and parameters.log_group:
+        try:
+            summary['instance'] = aws.metadata('instance-id')
+        except Failure:
+            summary['instance'] = os.uname().nodename
+    report.summary(**summary)
+    events, earlier = report.events, dict[str, Json]()
+    try:
+        if report.moment != 'gate' and os.path.exists(gate):
+            # On behalf of a gate that could not send its own.
+            earlier = dict(parse_json(read_trusted(gate)), moment='gate', owner=report.owner, instance=summary['instance'])
+            text = json.dumps(dict(summary=earlier))
+            print(text, flush=True)
+            events.insert(0, (events[0][0], text))
+        elif report.moment == 'gate':
+            with open(gate, 'w') as file:
+                file.write(json.dumps(json.loads(events[-1][1])['summary']))
+        if parameters and parameters.log_group:
+            send_report(aws, parameters, str(summary['instance']), events)
+        if os.path.exists(gate):
+            os.remove(gate)
+        if parameters:
+            with open(joined, 'w'):
+                pass
+    except (Failure, OSError, ValueError) as problem:
+        print(f'not reported to {parameters.log_group if parameters else "the log group"}: {report.scrub(problem)[:200]}', file=sys.stderr)
+
+
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # threads that still wait for somebody don't hold it up

@@ -117,7 +117,8 @@ export class Node {
     fs.mkdirSync(this.hostPath(folder), { recursive: true });
     fs.writeFileSync(this.hostPath(file), script, { mode: 0o700 });
     const result = await this.exec(['sh', '-c', file], {
-      env: { AWS_SSM_REGION_NAME: this.props.region, AWS_SSM_INSTANCE_ID: this.instanceId, ...env },
+      // On EC2 the program finds endpoints and the role by itself.
+      env: { AWS_SSM_REGION_NAME: this.props.region, AWS_SSM_INSTANCE_ID: this.instanceId, ...this.props.aws, ...env },
       timeoutSeconds,
     });
     return { ...result, stdout: result.stdout.slice(0, STDOUT_LIMIT), stderr: result.stderr.slice(0, STDERR_LIMIT) };
