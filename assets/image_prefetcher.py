@@ -158,7 +158,7 @@ class Parameters:
 
 
 def parse_parameters(settings: str, environment: Mapping[str, str], arguments: list[str]) -> Parameters:
-    lines = [line.partition('=')[::2] for line in settings.split('\n') if line]
+    lines = [line.partition('=')[::2] for line in settings.removesuffix('\n').split('\n')]
     given = dict(lines)
     told = dict((name, environment.get('SSM_' + name, '')) for name in RUN_TIME)
     for grammar, values in (SETTINGS, given), (RUN_TIME, told):
@@ -265,7 +265,7 @@ class Report:
             line = dict(moment=self.moment, owner=self.owner, image=image, outcome=outcome, **facts)
             if reason:
                 # The more there is to say, the shorter.
-                line['reason'] = self.scrub(reason, max(80, min(500, self.room // 30)))
+                line['reason'] = self.scrub(reason, max(80, min(500, self.room // 60)))
             self.counts[outcome] += 1
             self.bytes += facts.get('bytes', 0) if outcome == 'pulled' else 0
             if outcome in ('failed', 'refused'):
@@ -313,7 +313,10 @@ Watch = Callable[[], float]  # raises why to stop; else when it wants to be aske
 
 
 def end_with_parent() -> None:
-    """In the child: whatever ends this program, KILL included, ends what it runs. https://man7.org/linux/man-pages/man2/prctl.2.html"""
+    """In the child: whatever ends this program, KILL included, ends what it runs.
+
+    https://man7.org/linux/man-pages/man2/prctl.2.html
+    """
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -336,6 +339,8 @@ def run_command(command: list[str], stdin: bytes = b'', seconds: float = 60, wat
                     raise Failure(f'{command[0]} {"was stopped" if STOPPED.is_set() else "gave no answer in time"}')
                 try:
                     out, err = process.communicate(data, min(pause, left))
+                    if process.returncode == -signal.SIGKILL and STOPPED.is_set():
+                        continue
                     return process.returncode, out, err.decode(errors='replace')
                 except subprocess.TimeoutExpired:
                     data = b''
@@ -675,7 +680,8 @@ class Aws:
     def metadata(self, path: str) -> str:
         """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html"""
         ipv6 = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE', '').lower() == 'ipv6'
-        base = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT') or f'http://{"[fd00:ec2::254]" if ipv6 else "169.254.169.254"}'
+        address = '[fd00:ec2::254]' if ipv6 else '169.254.169.254'
+        base = os.environ.get('AWS_EC2_METADATA_SERVICE_ENDPOINT') or f'http://{address}'
         header = 'x-aws-ec2-metadata-token'
 
         def ask(method: str, path: str, headers: Mapping[str, str]) -> str:
@@ -704,7 +710,8 @@ class Aws:
                 self.report.add_secret(self.key.secret, self.key.token)
             return self.key
 
-    def call(self, service: str, endpoint: str, region: str, target: str, question: Json, seconds: float = 10) -> dict[str, Json]:
+    def call(self, service: str, endpoint: str, region: str, target: str, question: Json,
+             seconds: float = 10) -> dict[str, Json]:
         """An action of an API that speaks JSON 1.1."""
         url = os.environ.get(f'AWS_ENDPOINT_URL_{service.upper()}') or os.environ.get('AWS_ENDPOINT_URL') or endpoint
         body, action = json.dumps(question), target.rpartition('.')[2]
@@ -778,8 +785,8 @@ class Node:
         for path in config_files(kubelet.flag('image-credential-provider-config', PLUGINS + '/config.json')):
             providers = self.config(path).get('providers')
             for one in providers if isinstance(providers, list) else []:
-                name, patterns = as_dict(one).get('name'), as_dict(one).get('matchImages')
-                if isinstance(name, str) and re.fullmatch(r'[\w.-]+', name) and isinstance(patterns, list):
+                plugin, patterns = as_dict(one).get('name'), as_dict(one).get('matchImages')
+                if isinstance(plugin, str) and re.fullmatch(r'[\w.-]+', plugin) and isinstance(patterns, list):
                     self.providers.append(dict(one, matchImages=[str(pattern) for pattern in patterns]))
                 else:
                     self.notes.append(f'{path} has a provider without a name or matchImages')
@@ -898,15 +905,18 @@ class Credentials:
         path = os.path.join(self.node.plugins, name)
         version = str(provider.get('apiVersion', 'credentialprovider.kubelet.k8s.io/v1'))
         question = dict(kind='CredentialProviderRequest', apiVersion=version, image=str(image))
-        given = provider.get('env') if isinstance(provider.get('env'), list) else []
-        environment = dict(self.node.environment, **dict((str(as_dict(one).get('name')), str(as_dict(one).get('value')))
-                                                         for one in given or []))
+        given = provider.get('env')
+        environment = dict(self.node.environment)
+        for one in given if isinstance(given, list) else []:
+            environment[str(as_dict(one).get('name'))] = str(as_dict(one).get('value'))
         try:
-            path = trusted(path)
+            trusted(self.node.plugins)
+            trusted(path)
         except OSError as error:
             raise Failure(f'the credential provider {path} cannot be run: {error.strerror}', transient=False) from None
-        words = provider.get('args') if isinstance(provider.get('args'), list) else []
-        code, out, err = run_command([path, *map(str, words or [])], json.dumps(question).encode(), environment=environment)
+        given = provider.get('args')
+        words = map(str, given if isinstance(given, list) else [])
+        code, out, err = run_command([path, *words], json.dumps(question).encode(), environment=environment)
         answer = parse_json(out)
         if code or not answer:
             raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {err.strip()[-300:]}')
@@ -1063,9 +1073,9 @@ def relabel(record: Record, owner: str, mark: str | None) -> dict[str, str]:
     """The labels after this owner has marked a name, or let go of it (None)."""
     after = dict(record.labels)
     after.pop(OWNER + owner, None)
-    if mark:
-        after[OWNER + owner] = mark
     if not record.pinned_by_others():
+        if mark:
+            after[OWNER + owner] = mark
         after.pop(PIN, None)
         if any(value.endswith('pinned') for key, value in after.items() if key.startswith(OWNER)):
             after[PIN] = 'pinned'
@@ -1096,7 +1106,8 @@ class Images:
 
     @staticmethod
     def to_present(one: Message) -> Present:
-        return Present(first(one['id'], ''), frozenset(one['id'] + one['repo_tags'] + one['repo_digests']), first(one['size'], 0))
+        names = frozenset(one['id'] + one['repo_tags'] + one['repo_digests'])
+        return Present(first(one['id'], ''), names, first(one['size'], 0))
 
     def status(self, name: str) -> tuple[Present | None, dict[str, Json]]:
         """An image that the CRI has, and its configuration."""
@@ -1107,8 +1118,8 @@ class Images:
         return (self.to_present(answer['image'][0]) if answer['image'] else None), as_dict(info.get('imageSpec'))
 
     def records(self) -> dict[str, Record]:
-        found = [self.to_record(one) for one in self.call('images.v1.Images/List', 'Empty', dict(), 'RecordsResponse')['images']]
-        return dict((one.name, one) for one in found)
+        answer = self.call('images.v1.Images/List', 'Empty', dict(), 'RecordsResponse')
+        return dict((one.name, one) for one in map(self.to_record, answer['images']))
 
     def record(self, name: str) -> Record:
         return self.to_record(self.call('images.v1.Images/Get', 'NameRequest', dict(name=name), 'RecordResponse')['image'][0])
@@ -1184,7 +1195,7 @@ class Image:
         self.name, self.repository, self.host = str(reference), reference.repository, reference.host
         self.digest, self.size = digest or reference.digest, size
         self.there: Present | None = None
-        self.state = 'asked'  # then ready, running, done
+        self.state = 'asked'  # then ready, running, said, done
         self.note = ''  # why it may not be had, or is not sure to be current
         self.attempt, self.not_before, self.begun = 0, 0.0, 0.0
         self.alone = self.stopped = self.quiet = self.gone = False
@@ -1363,7 +1374,8 @@ class Prefetch:
                     answer = describe_images(self.aws, host, path, maxResults=1000, filter=dict(tagStatus='TAGGED'), **more)
                     for at, (_, selection) in enumerate(choices):
                         found[at] = newest(selection, answer['imageDetails'], found[at])
-                    details.update((tag, one) for one in answer['imageDetails'] for tag in one.get('imageTags') or [] if tag in tags)
+                    details.update((tag, one) for one in answer['imageDetails']
+                                   for tag in one.get('imageTags') or [] if tag in tags)
                     if not answer.get('nextToken'):
                         break
                     more = dict(nextToken=answer['nextToken'])
@@ -1372,7 +1384,8 @@ class Prefetch:
         except Failure as failure:
             gone = 'RepositoryNotFound' in str(failure)
             if choices:
-                self.report.line(repository, 'skipped' if gone else 'failed', 'the repository does not exist' if gone else failure)
+                outcome, words = ('skipped', 'the repository does not exist') if gone else ('failed', str(failure))
+                self.report.line(repository, outcome, words)
                 self.kept.update([repository] * (not gone))
             for image in images:
                 image.gone, image.note = gone, f'cannot ask whether it has moved: {failure}'
@@ -1382,7 +1395,8 @@ class Prefetch:
             detail = details.get(image.reference.tag)
             if detail:
                 image.digest, image.size = str(detail['imageDigest']), int(detail.get('imageSizeInBytes') or 0)
-                image.note = '' if is_container_image(detail) else NO_IMAGE
+                image.gone = not is_container_image(detail)
+                image.note = NO_IMAGE * image.gone
             else:
                 # A pull-through cache still fetches it when it is pulled.
                 image.gone, image.note = True, 'it is not in ECR (any more)'
@@ -1506,17 +1520,23 @@ class Prefetch:
         return False
 
     def pull_once(self, image: Image, room: float) -> None:
+        seen = room, time.monotonic()
+
         def watch() -> float:
-            left = self.disk.room()
+            nonlocal seen
+            left, now = self.disk.room(), time.monotonic()
+            rate = max(0, seen[0] - left) / max(now - seen[1], 0.001)
+            seen = left, now
             with self.changed:
                 last = [one for one in self.running() if not one.stopped][-1:]
-                if left < 0 and last == [image]:
+                # Before it is past the threshold, should it go on like this.
+                if left < rate / 25 and last == [image]:
                     image.stopped = True
                     raise Failure('stopped half-way: ' + self.disk.words(), outcome='refused')
             if image.quiet and time.time() - image.begun > SILENCE and not self.store.ingests(image.begun):
                 raise Failure(f'{image.host} does not answer', transient=False)
-            # By then a fast disk cannot be full.
-            return max(0.05, min(1, left / 2e9))
+            # By then no disk can be full.
+            return max(0.02, min(1, left / max(2e9, 4 * rate)))
 
         if image.quiet and image.host in self.kept:
             raise Failure(f'{image.host} does not answer', transient=False)
@@ -1535,13 +1555,14 @@ class Prefetch:
                     if not alone and not image.alone:
                         image.alone, failure.transient = True, True
                     else:
-                        self.too_large.set(image.key(), room)
+                        # With what others have filled meanwhile, were they the reason.
+                        self.too_large.set(image.key(), self.disk.room())
                     raise failure from None
                 refusal = None if user else self.credentials.refusals.get(image.host)
                 notes = '; '.join(dict.fromkeys(filter(None, [str(refusal or ''), *self.node.notes * (not user)])))
                 if user is users[-1] or failure.transient:
                     transient = refusal.transient if refusal else failure.transient
-                    raise Failure(f'{failure}; {notes}' if notes else str(failure), transient=transient) from None
+                    raise Failure(f'{failure}; {notes}' if notes else str(failure), 0, failure.outcome, transient) from None
 
     def failed(self, image: Image, failure: Failure) -> None:
         unsure = image.there is not None and bool(image.note)
@@ -1570,22 +1591,24 @@ class Prefetch:
             self.foreign.set(image.digest, why)
         if found and not any(name in self.records for name in found.names):
             self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=found.id)), 'Empty')
-        self.finish(image, 'skipped', why)
         with self.changed:
             spares = self.spares.get(image.order[:2], [])
             spare = spares.pop(0) if spares and image.order[3:] == (0,) else None
         if spare:
-            self.choose_tags(image.repository, (*image.order[:2], 10000 + len(spares)), spare, spare.tags)
+            self.choose_tags(image.repository, (*image.order[:2], 10000 - len(spares)), spare, spare.tags)
+        self.finish(image, 'skipped', why)
 
     def finish(self, image: Image, outcome: str, reason: object = '', **facts: Json) -> None:
         with self.changed:
-            if image.state == 'done':
+            if image.state in ('said', 'done'):
                 return
-            image.state = 'done'
+            image.state = 'said'
             if outcome in ('failed', 'refused', 'skipped') and not image.gone:
                 self.kept.add(image.repository)
-            self.changed.notify_all()
         self.report.line(image.name, outcome, reason, **facts)
+        with self.changed:
+            image.state = 'done'
+            self.changed.notify_all()
 
     def settle(self, image: Image, outcome: str, reason: str = '', **facts: Json) -> None:
         """The image is there: pin it, say so."""
@@ -1639,14 +1662,16 @@ class Prefetch:
     def release(self) -> None:
         """Lets go of what is no longer wanted. What an earlier run let go of is removed, if it may be."""
         wanted = {name for image in self.images.values() for name in self.names_of(image)}
-        selected = {f'{word.host}/{path}' for word in self.parameters.words if isinstance(word, Selection) for path in word.paths}
+        selected = {f'{word.host}/{path}' for word in self.parameters.words if isinstance(word, Selection)
+                    for path in word.paths}
         said, earlier = set(), []
         for name, record in sorted(self.records.items()):
             mine, repository = record.labels.get(OWNER + self.parameters.owner), repository_of(name)
             if mine == RELEASED:
                 earlier.append(record)
             elif mine and name not in wanted and repository not in self.kept:
-                removed_later = BROUGHT in record.labels and (mine.startswith('newest') or repository in selected)
+                by_digest = self.records.get(f'{repository}@{record.digest}', record)
+                removed_later = BROUGHT in by_digest.labels and (mine.startswith('newest') or repository in selected)
                 after = relabel(record, self.parameters.owner, RELEASED if removed_later else None)
                 self.store.write_labels(record, after)
                 if PIN in record.labels and PIN not in after and record.digest not in said:
@@ -1667,14 +1692,15 @@ class Prefetch:
 def may_go(records: Iterable[Record | None], names: Iterable[str], used: set[str], wanted: set[str], kept: set[str]) -> bool:
     """The one rule of what is removed. An image goes when, of all its names, the CRI's and containerd's,
 
-    - each came by us, and every prefetcher that marked it let go of it in an earlier run;
+    - each carries our mark, and every prefetcher that marked it let go of it in an earlier run; its digest came by us;
     - none is pinned, by whomever;
     - no container names one, neither the CRI's nor one of containerd's own;
     - none is wanted, nor of a repository of which something could not be brought.
     """
-    ours = [record is not None and BROUGHT in record.labels and set(record.marks()) == {RELEASED} and PIN not in record.labels
-            for record in records]
-    return bool(ours) and all(ours) and not {*names} & (used | wanted) and not any(repository_of(name) in kept for name in names)
+    ours = [record is not None and set(record.marks()) == {RELEASED} and PIN not in record.labels
+            and ('@' not in record.name or BROUGHT in record.labels) for record in records]
+    return (all(ours) and any('@' in name for name in names) and not {*names} & (used | wanted)
+            and not kept & set(map(repository_of, names)))
 
 
 def repository_of(name: str) -> str:
@@ -1685,7 +1711,8 @@ def why_foreign(config: Mapping[str, Json]) -> str:
     """Why this node cannot run an image of that configuration."""
     machine = os.uname().machine.replace('x86_64', 'amd64').replace('aarch64', 'arm64')
     system, architecture = config.get('os') or 'linux', config.get('architecture') or machine
-    return '' if (system, architecture) == ('linux', machine) else f'{FOREIGN}: it is for {system}/{architecture}, this is linux/{machine}'
+    fits = (system, architecture) == ('linux', machine)
+    return '' if fits else f'{FOREIGN}: it is for {system}/{architecture}, this is linux/{machine}'
 
 
 def lock(deadline: Deadline) -> int:
@@ -1776,6 +1803,8 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
         if report.moment != 'gate' and os.path.exists(gate):
             # On behalf of a gate that could not send its own.
             earlier = dict(parse_json(read_trusted(gate)), moment='gate', owner=report.owner, instance=summary['instance'])
+            if earlier.get('outcome') == 'interrupted':
+                earlier.setdefault('error', 'interrupted')
             text = json.dumps(dict(summary=earlier))
             print(text, flush=True)
             events.insert(0, (events[0][0], text))
@@ -1790,7 +1819,7 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
             with open(joined, 'w'):
                 pass
     except (Failure, OSError, ValueError) as problem:
-        print(f'not reported to {parameters.log_group if parameters else "the log group"}: {report.scrub(problem)[:200]}', file=sys.stderr)
+        print(json.dumps(dict(unreported=report.scrub(problem, 300))), flush=True)
 
 
 if __name__ == '__main__':

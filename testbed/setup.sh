@@ -17,7 +17,7 @@ EVENT_RULER_VERSION=2.1.0
 GATE_ROOT_RELEASE=bookworm
 # python3-cffi-backend: debootstrap does not resolve virtual packages, and cloud-init needs it.
 GATE_ROOT_PACKAGES=systemd,python3,python3-cffi-backend,curl,runc,cloud-init
-PYTHON_PACKAGES=('moto[server]==5.2.5' awscli==1.46.3 cfn-lint==1.58.0 ruff==0.17.6 pytest==9.2.0)
+PYTHON_PACKAGES=('moto[server]==5.2.5' awscli==1.46.3 cfn-lint==1.58.0 ruff==0.17.6 mypy==2.4.1 pytest==9.2.0)
 
 # Program to look for, and the Debian package that brings it.
 APT_PROGRAMS=(

@@ -14,7 +14,10 @@ onRealNodes('reconcile', bed => {
     for (const tag of ['v1', 'v2']) await bed.push('keep-2', tag);
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 2 } });
     const v3 = await bed.push('keep-2', 'v3');
-    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, present: 1, removed: 1 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, present: 1, unpinned: 1, removed: 0 } });
+    expect(await tagsOf(node, 'keep-2')).toEqual(['v1', 'v2', 'v3']);
+    // What one run lets go of, the next one removes.
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { present: 2, removed: 1 } });
     expect(await tagsOf(node, 'keep-2')).toEqual(['v2', 'v3']);
     expect((await node.exec(['ctr', '-n', 'k8s.io', 'images', 'ls', '-q'])).stdout).not.toContain('keep-2:v1');
     expect(await node.imageStatus(v3.reference)).toMatchObject({ pinned: true });
@@ -59,6 +62,7 @@ onRealNodes('reconcile', bed => {
     const v2 = await bed.push('found', 'v2');
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, unpinned: 1, removed: 0 } });
     await bed.push('found', 'v3');
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [v2.reference]: 'unpinned' }, summary: { removed: 0 } });
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [v2.reference]: 'removed' }, summary: { removed: 1 } });
     expect(await tagsOf(node, 'found')).toEqual(['v1', 'v3']);
     expect(await node.imageStatus(v1.reference)).toMatchObject({ pinned: false });
@@ -95,6 +99,7 @@ onRealNodes('reconcile', bed => {
       await bed.push('both', tag);
       expect((await reconcileRun(deployment)).status).toBe('Success');
     }
+    expect((await reconcileRun(deployment)).status).toBe('Success');
     expect(await tagsOf(node, 'both')).toEqual(['v1', 'v3']);
   });
 
@@ -106,7 +111,8 @@ onRealNodes('reconcile', bed => {
     expect(await tagsOf(node, 'tags')).toEqual(['latest', 'v1']);
     for (const tag of ['v2', 'latest']) await bed.push('tags', tag, { seed: 'tags-2' });
     const run = await reconcileRun(deployment);
-    expect(run).toMatchObject({ status: 'Success', summary: { pulled: 2, removed: 1 } });
+    expect(run).toMatchObject({ status: 'Success', summary: { pulled: 2, unpinned: 1, removed: 0 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ summary: { present: 2, removed: 1 } });
     expect(await tagsOf(node, 'tags')).toEqual(['latest', 'v2']);
   });
 
@@ -116,6 +122,7 @@ onRealNodes('reconcile', bed => {
     const [left] = [await bed.push('left', 'v1'), await bed.push('stays', 'v1')];
     await reconcileRun(before);
     const after = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'stays')] }), before);
+    expect(await reconcileRun(after)).toMatchObject({ status: 'Success', outcomes: { [left.reference]: 'unpinned' } });
     expect(await reconcileRun(after)).toMatchObject({ status: 'Success', outcomes: { [left.reference]: 'removed' } });
     expect(await tagsOf(node, 'stays')).toEqual(['v1']);
   });
@@ -139,7 +146,8 @@ onRealNodes('reconcile', bed => {
     const old = await bed.push('newest-moves', 'latest', { seed: 'newest-moves-1' });
     await reconcileRun(deployment);
     const fresh = await bed.push('newest-moves', 'latest', { seed: 'newest-moves-2' });
-    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'pulled' }, summary: { removed: 1 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'pulled' }, summary: { removed: 0 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'present' }, summary: { removed: 1 } });
     expect(await node.imageStatus(old.digestReference)).toBeUndefined();
     expect((await node.imageStatus(fresh.reference))!.repoDigests).toEqual([fresh.digestReference]);
   });
@@ -171,7 +179,8 @@ onRealNodes('reconcile', bed => {
     await reconcileRun(deployment);
     expect(await tagsOf(node, 'withdrawn')).toEqual(['v2']);
     await bed.testbed.ecr.deleteImage('withdrawn', { imageTag: 'v2' });
-    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, removed: 1 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, unpinned: 1, removed: 0 } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { present: 1, removed: 1 } });
     expect(await tagsOf(node, 'withdrawn')).toEqual(['v1']);
   });
 
@@ -184,8 +193,9 @@ onRealNodes('reconcile', bed => {
 
     const run = await reconcileRun(deployment);
     const repositoryName = gone.reference.replace(/:v1$/, '');
-    expect(run).toMatchObject({ status: 'Success', outcomes: { [repositoryName]: 'skipped', [lives.reference]: 'present', [gone.reference]: 'removed' }, summary: { failed: 0, skipped: 1 } });
+    expect(run).toMatchObject({ status: 'Success', outcomes: { [repositoryName]: 'skipped', [lives.reference]: 'present', [gone.reference]: 'unpinned' }, summary: { failed: 0, skipped: 1 } });
     expect(run.line(repositoryName)!.reason).toContain('does not exist');
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [gone.reference]: 'removed' } });
     expect(await tagsOf(node, 'gone')).toEqual([]);
   });
 });

@@ -62,7 +62,7 @@ onRealNodes('the disk guard', bed => {
 
     const { peak, result } = await peakWhile(node, pushRun(deployment, large));
     expect(result).toMatchObject({ status: 'Failed', outcomes: { [large.reference]: 'refused' }, summary: { refused: 1, failed: 0 } });
-    expect(result.line(large.reference)!.reason).toMatch(/^the disk is \d+\.\d% full of 0\.\d GiB, the pull needs about 0\.\d+ GiB more, MaxDiskUsage is 75%/);
+    expect(result.line(large.reference)!.reason).toMatch(/the disk is \d+\.\d% full of 0\.\d GiB, .*MaxDiskUsage is 75%/);
     expect(peak).toBeLessThan(75);
 
     const reconciled = await reconcileRun(deployment);
@@ -79,7 +79,7 @@ onRealNodes('the disk guard', bed => {
     const deployment = await bed.deployPrefetcher(stack => ({ repositories: names.map(name => repository(stack, name)), parallelPulls: 3 }));
     const node = await bed.addNode(deployment, 'Gpu', { imageDiskMegabytes: 600 });
     const [zeta, alpha, beta] = [await bed.push('zeta', 'v1', { megabytes: 60 }), await bed.push('alpha', 'v1', { megabytes: 60 }), await bed.push('beta', 'v1')];
-    await fill(node, 200);
+    await fill(node, 270);
 
     const { peak, result } = await peakWhile(node, reconcileRun(deployment));
     expect(result.outcomes).toEqual({ [zeta.reference]: 'pulled', [alpha.reference]: 'refused', [beta.reference]: 'pulled' });

@@ -116,11 +116,10 @@ onRealNodes('a registry that fails', bed => {
 onRealNodes('an ECR API that fails', bed => {
   test('is asked again, and what is there stays when it cannot say what is wanted', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, 'api')] }));
-    const node = await bed.addNode(deployment);
-    const pushed = await bed.push('api', 'v1');
     const proxy = new FaultProxy(bed.testbed.workspace, { url: bed.testbed.moto.endpoint });
     await proxy.start();
-    fs.writeFileSync(node.hostPath('/root/.aws/config'), `[default]\nendpoint_url = ${proxy.url}\nmax_attempts = 1\n`);
+    const node = await bed.addNode(deployment, 'Gpu', { aws: { ...bed.testbed.moto.environment, AWS_ENDPOINT_URL_ECR: proxy.url } });
+    const pushed = await bed.push('api', 'v1');
 
     proxy.fault = failFirst(2, () => true, status(503));
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [pushed.reference]: 'pulled' } });

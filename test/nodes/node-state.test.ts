@@ -85,7 +85,8 @@ onRealNodes('a node', bed => {
     await bed.testbed.ecr.deleteImage('month', { imageTag: 'v1' });
     await node.startContainerd();
     await node.startKubelet();
-    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'pulled', [old.reference]: 'removed' } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'pulled', [old.reference]: 'unpinned' } });
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [fresh.reference]: 'present', [old.reference]: 'removed' } });
     expect((await node.images()).flatMap(({ repoTags }) => repoTags).filter(tag => tag.includes('/month:'))).toEqual([fresh.reference]);
   });
 });

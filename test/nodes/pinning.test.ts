@@ -59,7 +59,10 @@ onRealNodes('a pin', bed => {
 
     await node.cri.pull(pushed.reference, bed.testbed.ecr.credentials);
     await bed.push('always', 'v2');
-    expect(await reconcileRun(before)).toMatchObject({ status: 'Success', summary: { pulled: 1, unpinned: 1, removed: 1 } });
+    expect(await reconcileRun(before)).toMatchObject({ status: 'Success', summary: { pulled: 1, unpinned: 1, removed: 0 } });
+    // The tag is the kubelet's now, and so is what becomes of the image.
+    expect(await reconcileRun(before)).toMatchObject({ status: 'Success', summary: { present: 1, removed: 0 } });
+    expect(await node.imageStatus(pushed.reference)).toMatchObject({ pinned: false });
   });
 
   test('goes when the image is no longer wanted, and the image stays for the kubelet to judge when it was named by hand', async () => {

@@ -57,10 +57,12 @@ onRealNodes('a selection of', bed => {
     expect(await node.imageStatus(pushed.digestReference)).toMatchObject({ pinned: true });
 
     await bed.testbed.registry.stop();
-    const asked = bed.testbed.moto.requestLog().length;
+    const requests = () => bed.testbed.moto.requestLog().split('"POST ').length;
+    const asked = requests();
     try {
       expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [pushed.digestReference]: 'present' } });
-      expect(bed.testbed.moto.requestLog().length).toBe(asked);
+      // The report goes to its log group.
+      expect(requests() - asked).toBeLessThanOrEqual(2);
     } finally {
       await bed.testbed.registry.start();
     }

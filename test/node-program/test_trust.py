@@ -1,0 +1,288 @@
+"""What the program believes: of processes, files, plugins and APIs."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import HOST, digest
+
+APP = f'{HOST}/app'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose parents root alone may write, as far as the program can tell."""
+    path = f'/run/prefetcher-test-{os.getpid()}-{time.monotonic_ns()}'
+    try:
+        os.mkdir(path, 0o755)
+    except PermissionError:
+        pytest.skip('only root can make files of root')
+    yield path
+    subprocess.run(['rm', '-rf', path], check=True)
+
+
+def write(path, text, mode=0o644, user=0):
+    with open(path, 'w') as file:
+        file.write(text)
+    os.chmod(path, mode)
+    os.chown(path, user, user)
+    return path
+
+
+def test_what_root_alone_can_write_is_read(program, folder, monkeypatch):
+    monkeypatch.setattr(program, 'trusted', program.really_trusted)
+    assert program.read_trusted(write(folder + '/a', 'text\xff')) == 'text\xff'
+    os.symlink(folder + '/a', folder + '/link')
+    assert program.read_trusted(folder + '/link') == 'text\xff'
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda folder: os.chown(folder + '/a', 1000, 1000),
+    lambda folder: os.chmod(folder + '/a', 0o666),
+    lambda folder: (os.chmod(folder + '/a', 0o664), os.chown(folder + '/a', 0, 1000)),
+    lambda folder: os.chmod(folder, 0o777),
+    lambda folder: os.chmod(folder, 0o1777),
+    lambda folder: os.chown(folder, 1000, 0),
+    lambda folder: (os.unlink(folder + '/a'), os.symlink(write('/tmp/prefetcher-test-a', 'x'), folder + '/a')),
+    lambda folder: (os.unlink(folder + '/a'), os.mkfifo(folder + '/a')),
+    lambda folder: (os.unlink(folder + '/a'), os.mkdir(folder + '/a')),
+    lambda folder: (os.unlink(folder + '/a'), os.symlink(folder + '/a', folder + '/a')),
+    lambda folder: os.unlink(folder + '/a'),
+], ids=['a user\'s', 'world-writable', 'group-writable', 'in a folder for all', 'in a sticky folder', 'in a user\'s folder',
+        'a link out of it', 'a FIFO', 'a folder', 'a loop', 'not there'])
+def test_what_others_can_write_or_is_no_file_is_not_read_and_never_waited_for(program, folder, monkeypatch, spoil):
+    monkeypatch.setattr(program, 'trusted', program.really_trusted)
+    write(folder + '/a', 'x')
+    spoil(folder)
+    started = time.monotonic()
+    with pytest.raises(program.Failure):
+        program.read_trusted(folder + '/a')
+    assert time.monotonic() - started < 1
+
+
+def running(argv, **options):
+    process = subprocess.Popen([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)', *argv[1:]],
+                               stdout=subprocess.PIPE, **options)
+    process.stdout.readline()
+    return process
+
+
+@pytest.fixture
+def no_systemd(program, monkeypatch):
+    """Neither systemd nor nodeadm's file know a kubelet."""
+    monkeypatch.setattr(program, 'KUBELET_ENVIRONMENT', '/nowhere')
+    run_command = program.run_command
+    monkeypatch.setattr(program, 'run_command', lambda command, *rest, **more: (
+        (1, b'', '') if command[0] == 'systemctl' else run_command(command, *rest, **more)))
+
+
+def kubelet(user=0, namespaces=(), seconds='60'):
+    """A process whose argv[0] is `kubelet`."""
+    command = ['unshare', *namespaces, '--'] if namespaces else []
+    script = f'exec -a kubelet setpriv --reuid {user} --clear-groups sleep {seconds}'
+    # setpriv keeps no argv[0]: bash does.
+    script = f'exec setpriv --reuid {user} --clear-groups bash -c "exec -a kubelet sleep {seconds}"'
+    process = subprocess.Popen([*command, 'bash', '-c', script])
+    end = time.monotonic() + 5
+    while time.monotonic() < end and not cmdline(process.pid).startswith(b'kubelet'):
+        time.sleep(0.01)
+    return process
+
+
+def cmdline(pid):
+    with open(f'/proc/{pid}/cmdline', 'rb') as file:
+        return file.read()
+
+
+@pytest.mark.parametrize('user, namespaces, believed', [
+    (0, (), True), (1000, (), False), (0, ('--mount',), False),
+])
+def test_a_process_counts_only_as_roots_in_our_own_namespaces(program, no_systemd, user, namespaces, believed):
+    if os.geteuid():
+        pytest.skip('only root can start processes of others')
+    process = kubelet(user, namespaces)
+    try:
+        assert (str(process.pid) in program.kubelet_processes()) is believed
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_systemd_says_needs_no_process_to_be_believed(program, monkeypatch, folder):
+    file = write(folder + '/environment', 'NODEADM_KUBELET_ARGS="--image-credential-provider-bin-dir=/etc/eks/x --a=b"\n')
+    shown = ('LoadState=loaded\nMainPID=0\nEnvironment=HTTPS_PROXY=http://proxy:3128 "NO_PROXY=a b"\n'
+             f'EnvironmentFiles={file} (ignore_errors=no)\n')
+    monkeypatch.setattr(program, 'run_command', lambda *_, **__: (0, shown.encode(), ''))
+    found = program.find_kubelet()
+    assert not found.running and found.flag('image-credential-provider-bin-dir', '') == '/etc/eks/x'
+    assert (found.environment['HTTPS_PROXY'], found.environment['NO_PROXY']) == ('http://proxy:3128', 'a b')
+
+
+def test_bytes_beyond_utf_8_in_any_process_end_nothing(program, no_systemd):
+    process = running(['x', b'caf\xe9 \xff'])
+    try:
+        assert isinstance(program.find_kubelet().running, bool)
+        assert any('\ufffd' in word for word in program.proc_words(str(process.pid), 'cmdline'))
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize('arguments, expected', [
+    (['kubelet', '--x=1'], 'default'), (['kubelet', '--name=/a/b'], '/a/b'), (['kubelet', '--name', '/a/b', '--x'], '/a/b'),
+    (['kubelet', '--name-other=/c', '--name=/a'], '/a'), ([], 'default'),
+])
+def test_flags(program, arguments, expected):
+    assert program.Kubelet(True, arguments, {}).flag('name', 'default') == expected
+
+
+# ---- Configuration ----
+
+PROVIDERS = dict(providers=[dict(name='plugin', matchImages=['*.example.com'])])
+
+
+def credentials_node(program, path):
+    node = program.Node()
+    node.read_credentials(program.Kubelet(True, ['kubelet', f'--image-credential-provider-config={path}'], {}))
+    return node
+
+
+@pytest.mark.parametrize('text, said', [
+    ('kind: CredentialProviderConfig\nproviders: []', 'is not the JSON'),
+    ('{"providers": null}', 'names no credential providers'),
+    ('{"providers": [{"name": "x"}, {"matchImages": ["a"]}, 7]}', 'without a name or matchImages'), ('[1', 'is not the JSON'),
+    ('{"providers": [{"name": "../../x", "matchImages": ["a"]}]}', 'without a name or matchImages'), ('[' * 9999, 'not the JSON'),
+    ('', 'is not the JSON'), ('"text"', 'is not the JSON'),
+])
+def test_a_config_of_another_kind_is_done_without_and_said(program, tmp_path, text, said):
+    (tmp_path / 'config.json').write_text(text)
+    node = credentials_node(program, tmp_path / 'config.json')
+    assert said in '; '.join(node.notes)
+    assert [one['name'] for one in node.providers] == ['ecr-credential-provider']  # which every EKS node has
+
+
+def test_a_folder_of_configs_is_read_as_the_kubelet_does(program, tmp_path):
+    (tmp_path / 'b.json').write_text(json.dumps(dict(providers=[dict(name='two', matchImages=['x'])])))
+    (tmp_path / 'a.json').write_text(json.dumps(PROVIDERS))
+    (tmp_path / 'c.txt').write_text('other')
+    assert [one['name'] for one in credentials_node(program, tmp_path).providers] == ['plugin', 'two']
+
+
+def test_later_drop_ins_win_and_the_threshold_of_the_kubelet_counts(program, monkeypatch):
+    files = {'/etc/kubernetes/kubelet/config.json': dict(containerRuntimeEndpoint='unix:///a', imageGCHighThresholdPercent=40),
+             '10': dict(imageServiceEndpoint='unix:///c'), '20': dict(imageServiceEndpoint='unix:///d'), '30': 'half: written'}
+    monkeypatch.setattr(program, 'config_files', lambda path, *_: ['10', '20', '30'] if path.endswith('.d') else [path])
+    texts = dict((path, one if isinstance(one, str) else json.dumps(one)) for path, one in files.items())
+    monkeypatch.setattr(program, 'read_trusted', texts.get)
+    node = program.Node()
+    node.read_endpoints()
+    assert (node.containerd, node.images, node.max_usage) == ('unix:///a', 'unix:///d', 39)
+
+
+@pytest.mark.parametrize('pattern, image, expected', [
+    ('*.dkr.ecr.*.amazonaws.com', f'{HOST}/app:v1', True), ('*.amazonaws.com', f'{HOST}/app', False),
+    ('*.dkr.ecr.*.amazonaws.com', '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app', False),
+    ('*.*.registry.io', 'a.b.registry.io/x', True), ('*.registry.io', 'registry.io/x', False),
+    ('app*.registry.io', 'app7.registry.io/x', True), ('registry.io', 'registry.io:5000/x', False),
+    ('registry.io:5000', 'registry.io:5000/x', True), ('registry.io:5000', 'registry.io:5001/x', False),
+    ('registry.io.5000', 'registry.io:5000/x', False), ('registry.io/team', 'registry.io/team/x', True),
+    ('registry.io/team', 'registry.io/other/x', False), ('registry.io', 'REGISTRY.io/x', False),
+])
+def test_match_images(program, pattern, image, expected):
+    assert program.matches_image(pattern, image) is expected
+
+
+# ---- Plugins ----
+
+@pytest.fixture
+def plugin(program, tmp_path):
+    """Credentials by a plugin that is a shell script."""
+    def make(script, auths=None, environment=None):
+        path = tmp_path / 'plugin'
+        path.write_text('#!/bin/sh\necho "$HTTPS_PROXY" >> ' + str(tmp_path / 'ran') + '\n' + script)
+        path.chmod(0o755)
+        node = program.Node()
+        node.plugins, node.environment = str(tmp_path), dict(os.environ, **(environment or {}))
+        node.providers, node.auths = [dict(name='plugin', matchImages=['*.example.com'])], auths or {}
+        return program.Credentials(node, program.Report())
+
+    make.ran = lambda: (tmp_path / 'ran').read_text().split('\n')[:-1]
+    return make
+
+
+def answer(kind, auth):
+    return f"cat > /dev/null; echo '{json.dumps(dict(cacheKeyType=kind, auth=auth))}'"
+
+
+def of(program, credentials, text):
+    return credentials.of(program.parse_reference(text))
+
+
+def test_a_plugin_is_asked_once_a_registry(program, plugin):
+    credentials = plugin(answer('Registry', {'a.example.com': dict(username='u', password='p')}))
+    assert of(program, credentials, 'a.example.com/x:1') == of(program, credentials, 'a.example.com/y:1') == [('u', 'p')]
+    assert of(program, credentials, 'b.example.com/y:1') == []
+    assert len(plugin.ran()) == 2
+
+
+def test_a_plugin_that_answers_for_one_image_is_asked_for_each(program, plugin):
+    credentials = plugin('''image=$(sed 's/.*"image": "\\([^"]*\\)".*/\\1/')
+echo '{"cacheKeyType":"Image","auth":{"'"${image%:*}"'":{"username":"u","password":"'"$image"'"}}}' ''')
+    assert of(program, credentials, 'a.example.com/x:1') == [('u', 'a.example.com/x:1')]
+    assert of(program, credentials, 'a.example.com/y:1') == [('u', 'a.example.com/y:1')]
+
+
+def test_a_plugin_that_answers_for_all_is_asked_once(program, plugin):
+    credentials = plugin(answer('Global', {'*.example.com': dict(username='u', password='p')}))
+    assert of(program, credentials, 'a.example.com/x:1') == of(program, credentials, 'b.example.com/x:1') == [('u', 'p')]
+    assert len(plugin.ran()) == 1
+
+
+@pytest.mark.parametrize('script', ['echo garbage', 'true', 'echo null', 'echo []', 'printf "\\377"', 'echo broken >&2; exit 1',
+                                    'echo \'{"auth": null}\'', 'echo \'{"auth": {"a.example.com": null}}\'',
+                                    'echo \'{"auth": {"a.example.com": {"username": null, "password": 7}}}\''])
+def test_a_plugin_that_answers_nonsense_fails_that_registry_only(program, plugin, script):
+    credentials = plugin(script, {'a.example.com': dict(auth='bWU6c2VjcmV0')})
+    assert of(program, credentials, 'a.example.com/x:1')[-1] == ('me', 'secret')
+
+
+def test_a_plugin_gets_the_kubelets_environment(program, plugin):
+    of(program, plugin('echo {}', environment=dict(HTTPS_PROXY='http://proxy:3128')), 'a.example.com/x:1')
+    assert plugin.ran() == ['http://proxy:3128']
+
+
+def test_a_plugin_that_others_can_write_is_not_run(program, plugin, monkeypatch):
+    credentials = plugin(answer('Registry', {'a.example.com': dict(username='u', password='p')}))
+    monkeypatch.setattr(program, 'trusted', program.really_trusted)
+    assert of(program, credentials, 'a.example.com/x:1') == []
+    assert 'others than root' in str(credentials.refusals['a.example.com'])
+    with pytest.raises(FileNotFoundError):
+        plugin.ran()
+
+
+@pytest.mark.parametrize('key', ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io'])
+def test_the_kubelets_own_registry_credentials_count(program, key):
+    node = program.Node()
+    node.auths = {key: dict(auth='bWU6c2VjcmV0')}
+    assert program.Credentials(node, program.Report()).of(program.parse_reference('docker.io/nginx:1')) == [('me', 'secret')]
+
+
+# ---- APIs ----
+
+@pytest.mark.parametrize('said', [{}, dict(imageDetails=None), dict(imageDetails=[7]), dict(imageDetails=[{}])])
+def test_ecr_that_answers_nonsense_fails_that_repository_only(program, node, monkeypatch, said):
+    node.push(APP, 'v1', 1)
+    call = program.Aws.call
+    monkeypatch.setattr(program.Aws, 'call', lambda *asked: said if asked[5]['repositoryName'] == 'sick' else call(*asked))
+    ran = node.run(f'{HOST}/sick?newest=1', f'{APP}?newest=1')
+    assert ran.outcomes == {f'{HOST}/sick': 'failed', f'{APP}:v1': 'pulled'} and ran.code == 1
+    assert 'sick' in ran.reason(f'{HOST}/sick')
+
+
+def test_registry_that_answers_nonsense_leaves_the_image_as_it_is(program, node):
+    node.pull('quay.io/app:v1', digest(1))
+    node.registry['quay.io/app:v1'] = program.Failure('HTTP 500')
+    ran = node.run('quay.io/app:v1')
+    assert ran.outcomes == {'quay.io/app:v1': 'present'} and 'cannot ask whether it has moved' in ran.reason('quay.io/app:v1')

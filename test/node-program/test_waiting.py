@@ -1,0 +1,247 @@
+"""Nothing slow holds up what is known; what goes wrong is judged, bounded, and leaves nothing behind."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import HOST, PROGRAM, digest, settings
+
+APP = f'{HOST}/app'
+
+PASSING = [
+    'pulling from host quay.io failed with status code [manifests v1]: 503 Service Unavailable',
+    'dial tcp: lookup quay.io on 10.0.0.2:53: server misbehaving', 'dial tcp 1.2.3.4:443: connect: no route to host',
+    'http2: server sent GOAWAY and closed the connection', 'stream error: stream ID 3; INTERNAL_ERROR',
+    'http2: client connection lost', 'use of closed network connection', 'transport is closing',
+    'unexpected commit digest sha256:aa, expected sha256:bb: failed precondition', 'unexpected EOF', 'EOF',
+    'RequestLimitExceeded: Request limit exceeded', 'ThrottlingException: Rate exceeded', '429 Too Many Requests',
+    'proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused', '502 Bad Gateway', 'context deadline exceeded',
+    'no EC2 IMDS role found, operation error ec2imds: GetMetadata, StatusCode: 404, request to EC2 IMDS failed',
+    'Unable to locate credentials', 'i/o timeout', 'connection reset by peer', 'TLS handshake timeout', 'no such host',
+    'network is unreachable', 'temporary failure in name resolution', 'server closed idle connection', 'broken pipe',
+    'http: server gave HTTP response to HTTPS client', 'ExpiredTokenException: The security token included is expired',
+    'failed to copy: httpReadSeeker: failed open: unexpected status code 500 Internal Server Error',
+    'something that nobody has seen before',
+    # The names of images and hosts may hold any word.
+    'failed to pull quay.io/denied/not-found:404: EOF', 'https://quay.io/v2/forbidden/manifests/401: i/o timeout',
+]
+LASTING = [
+    'failed to resolve reference: quay.io/a:1: not found', '403 Forbidden', '401 Unauthorized', 'pull access denied',
+    'repository does not exist or may require authorization', 'unauthorized: authentication required', '404 Not Found',
+    'no match for platform in manifest', 'write: no space left on device', 'AccessDeniedException: not authorized',
+    'no basic auth credentials',
+]
+
+
+@pytest.mark.parametrize('text', PASSING)
+def test_what_passes_by_itself_or_is_not_known_is_tried_again(program, text):
+    assert program.Failure(text).transient
+
+
+@pytest.mark.parametrize('text', LASTING)
+def test_what_lasts_is_named(program, text):
+    assert not program.Failure(text).transient
+
+
+@pytest.mark.parametrize('text', PASSING[:8])
+def test_a_pull_that_passes_the_second_time_is_pulled(program, node, text):
+    node.push(APP, 'v1', 1)
+    tries = []
+
+    def fail(name):
+        tries.append(name)
+        if len(tries) < 3:
+            raise program.Failure(text)
+
+    node.before_pull = fail
+    assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'pulled'} and len(tries) == 3
+
+
+def test_an_unknown_error_is_tried_a_few_times_only(program, node):
+    tries = []
+
+    def fail(name):
+        tries.append(name)
+        raise program.Failure('who knows')
+
+    node.before_pull = fail
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'failed'} and 3 <= len(tries) <= 8
+
+
+def order_of_pulls(node):
+    pulls = []
+    node.before_pull = pulls.append
+    return pulls
+
+
+def test_images_are_pulled_in_the_order_of_the_list(node):
+    pulls = order_of_pulls(node)
+    for number, name in enumerate(['c', 'a', 'b', 'd'], 1):
+        node.push(f'{HOST}/{name}', 'v1', number)
+    node.run(*[f'{HOST}/{name}:v1' for name in 'cabd'], ParallelPulls='1')
+    assert sorted(pulls) == sorted(f'{HOST}/{name}:v1' for name in 'cabd')
+
+
+def test_a_hanging_repository_holds_up_no_other(program, node, monkeypatch):
+    release, pulled = threading.Event(), []
+    call = program.Aws.call
+
+    def hang(aws, service, endpoint, region, target, question, seconds=10):
+        if question['repositoryName'] == 'hangs':
+            release.wait(15)
+            raise program.Failure('no answer in time')
+        return call(aws, service, endpoint, region, target, question, seconds)
+
+    def seen(name):
+        pulled.append(name)
+        release.set()
+
+    monkeypatch.setattr(program.Aws, 'call', hang)
+    node.before_pull = seen
+    node.push(APP, 'v1', 1)
+    started = time.monotonic()
+    ran = node.run(f'{HOST}/hangs?newest=1', f'{APP}?newest=1')
+    assert pulled == [f'{APP}:v1'] and time.monotonic() - started < 10
+    assert ran.outcomes == {f'{HOST}/hangs': 'failed', f'{APP}:v1': 'pulled'}
+
+
+def test_images_of_a_host_that_answers_nobody_come_last_and_give_up_together(program, node, monkeypatch):
+    monkeypatch.setattr(program, 'SILENCE', 0)
+    monkeypatch.setattr(program.Http, 'reachable', lambda http, host: host != 'dead.example.com')
+    pulls = order_of_pulls(node)
+    node.push(APP, 'v1', 1)
+    dead = [f'dead.example.com/app:v{number}' for number in range(5)]
+    ran = node.run(*dead, f'{APP}:v1', ParallelPulls='1')
+    assert pulls == [f'{APP}:v1']
+    assert [ran.outcomes[name] for name in dead] == ['failed'] * 5
+    assert 'does not answer' in ran.reason(dead[0])
+
+
+def test_a_mirror_serves_a_host_that_answers_nobody(program, node, monkeypatch):
+    monkeypatch.setattr(program.Http, 'reachable', lambda http, host: False)
+    node.registry['mirrored.example.com/app:v1'] = digest(1)
+    assert node.run('mirrored.example.com/app:v1').outcomes == {'mirrored.example.com/app:v1': 'pulled'}
+
+
+def test_a_host_that_does_not_answer_is_asked_once(program, monkeypatch):
+    asked = []
+    monkeypatch.setattr(program, 'run_command', lambda command, *_: asked.append(command) or (28, b'', 'timed out'))
+    http = program.Http(program.Deadline(10))
+    for _ in range(3):
+        with pytest.raises(program.Failure):
+            http.request('GET', 'https://dead.example.com/v2/', {})
+    assert len(asked) == 1 and not http.reachable('dead.example.com')
+
+
+def test_a_report_comes_out_when_nothing_ever_answers(program, node):
+    release = threading.Event()
+
+    def wait(name):
+        release.wait(20)
+
+    node.before_pull = wait
+    node.push(APP, 'v1', 1)
+    started = time.monotonic()
+    ran = node.run(f'{APP}:v1', 'quay.io/other:v1', seconds=1)
+    release.set()
+    assert time.monotonic() - started < 10
+    assert set(ran.outcomes.values()) == {'failed'} and 'TimeoutSeconds is over' in ran.reason(f'{APP}:v1')
+
+
+# ---- Children ----
+
+def test_a_missing_program_is_named_at_once(program):
+    with pytest.raises(program.Failure, match='cannot run /no/curl: No such file') as raised:
+        program.run_command(['/no/curl'])
+    assert not raised.value.transient
+
+
+def test_a_node_without_curl_is_not_waited_for(program, monkeypatch):
+    monkeypatch.setattr(program, 'run_command', lambda command, *_, **__: (_ for _ in ()).throw(
+        program.Failure(f'cannot run {command[0]}: No such file', transient=False)))
+    monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, [], {}))
+    parameters = program.parse_parameters(settings(), {}, ['gate', '300'])
+    started = time.monotonic()
+    with pytest.raises(program.Failure, match='cannot run curl'):
+        program.wait_for_node(parameters, program.Deadline(300), program.Aws(program.Http(program.Deadline(9)), program.Report()))
+    assert time.monotonic() - started < 1
+
+
+def test_an_instance_in_a_warm_pool_needs_no_kubelet(program, node, monkeypatch):
+    monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(False, [], {}))
+    monkeypatch.setattr(program.Aws, 'metadata', lambda aws, path: 'Warmed:Running')
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'pulled'}
+
+
+def test_a_node_whose_kubelet_never_runs_is_given_up_in_words(program, node, monkeypatch):
+    monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(False, [], {}))
+    monkeypatch.setattr(program.Aws, 'metadata', lambda aws, path: 'InService')
+    with pytest.raises(program.Failure, match='the node is not ready: the kubelet does not run'):
+        node.run(f'{APP}?newest=1', seconds=1)
+
+
+def test_a_command_ends_at_its_time(program):
+    started = time.monotonic()
+    with pytest.raises(program.Failure, match='gave no answer in time'):
+        program.run_command(['sleep', '60'], seconds=0.2)
+    assert time.monotonic() - started < 3 and not program.CHILDREN
+
+
+def test_waiting_costs_no_processor_time(program):
+    before = time.process_time()
+    with pytest.raises(program.Failure):
+        program.run_command(['sleep', '60'], seconds=2, watch=lambda: 1.0)
+    assert time.process_time() - before < 0.04  # 2 % of a core
+
+
+@pytest.mark.parametrize('sent', [signal.SIGKILL, signal.SIGTERM])
+def test_what_ends_the_program_ends_what_it_runs(sent, tmp_path):
+    script = (f'import sys; sys.argv = ["p"]; source = open({str(PROGRAM)!r}).read()\n'
+              'names = dict(__name__="p"); sys.modules["p"] = type(sys)("p")\n'
+              'exec(compile(source, "p", "exec"), names)\n'
+              'import signal; signal.signal(signal.SIGTERM, names["stop"])\n'
+              f'names["run_command"](["sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 300"], seconds=300)\n')
+    process = subprocess.Popen([sys.executable, '-c', script], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while not (tmp_path / 'pid').exists() or not (tmp_path / 'pid').read_text().strip():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    child = int((tmp_path / 'pid').read_text())
+    process.send_signal(sent)
+    process.wait(10)
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            os.kill(child, 0)
+            with open(f'/proc/{child}/stat') as file:
+                if file.read().rpartition(')')[2].split()[0] == 'Z':
+                    return  # ended; it only waits to be reaped by whoever that is here
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        time.sleep(0.02)
+    raise AssertionError('the child goes on')
+
+
+def test_sigterm_ends_every_wait(program):
+    threading.Timer(0.2, program.stop).start()
+    started = time.monotonic()
+    deadline = program.Deadline(60)
+    with pytest.raises(program.Failure, match='was stopped'):
+        program.run_command(['sleep', '60'], seconds=deadline.seconds_left(), watch=lambda: 0.1)
+    assert time.monotonic() - started < 5 and deadline.seconds_left() == 0
+
+
+def test_a_stopped_pull_is_waited_for_until_containerd_lets_go(program, node, monkeypatch):
+    held = [dict(started_at=dict(seconds=int(time.time()) + 1), ref='layer')]
+    answers = iter([held, held, held, []])
+    node.content_v1_Content_ListStatuses = lambda *_: dict(statuses=next(answers))
+    images = program.Images(program.Node(), program.Deadline(60))
+    monkeypatch.setattr(program.STOPPED, 'wait', lambda seconds: False)
+    assert images.drop_partial(time.time()) == ''
+    node.content_v1_Content_ListStatuses = lambda *_: dict(statuses=held)
+    assert 'still holds 1 downloads' in images.drop_partial(time.time())
