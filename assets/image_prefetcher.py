@@ -1525,7 +1525,7 @@ class Prefetch:
         def watch() -> float:
             nonlocal seen
             left, now = self.disk.room(), time.monotonic()
-            rate = max(0, seen[0] - left) / max(now - seen[1], 0.001)
+            rate = max(0, seen[0] - left) / max(now - seen[1], 0.02)
             seen = left, now
             with self.changed:
                 last = [one for one in self.running() if not one.stopped][-1:]
@@ -1808,6 +1808,7 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
             text = json.dumps(dict(summary=earlier))
             print(text, flush=True)
             events.insert(0, (events[0][0], text))
+            os.remove(gate)
         elif report.moment == 'gate':
             with open(gate, 'w') as file:
                 file.write(json.dumps(json.loads(events[-1][1])['summary']))
