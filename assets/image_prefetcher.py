@@ -1182,6 +1182,7 @@ class Images:
 
 # ---- Pull slots and the disk guard ----
 
+PATIENCE = 0.5  # seconds that answers about the first of the list are waited for before others are pulled
 SILENCE = 20  # seconds until a pull from a host that answers nobody must have begun to bring something
 FOREIGN = 'this node cannot run it'
 NO_IMAGE = 'it is not a container image, or archived'
@@ -1276,7 +1277,8 @@ class Prefetch:
         self.spares: dict[tuple[int, ...], list[Detail]] = {}
         self.kept: set[str] = set()  # repositories of which something could not be brought
         self.questions: list[tuple[tuple[int, ...], Callable[[], None]]] = []
-        self.asking = 0
+        self.asked: list[tuple[int, ...]] = []  # orders of the questions under way
+        self.patience = 0.0
 
     def run(self) -> None:
         self.records = self.store.records()
@@ -1284,6 +1286,7 @@ class Prefetch:
             self.present.update(dict.fromkeys(one.names, one))
         self.pressed = self.disk.room() < 0
         self.plan()
+        self.patience = time.monotonic() + PATIENCE
         for work in [self.ask] * 6 + [self.pull_all] * self.parameters.parallel:
             threading.Thread(target=work, daemon=True).start()
         with self.changed:
@@ -1302,7 +1305,7 @@ class Prefetch:
             self.release()
 
     def open(self) -> bool:
-        return bool(self.questions) or self.asking > 0 or any(one.state != 'done' for one in self.images.values())
+        return bool(self.questions or self.asked) or any(one.state != 'done' for one in self.images.values())
 
     def in_order(self) -> list[Image]:
         return sorted(self.images.values(), key=lambda one: one.order)
@@ -1341,14 +1344,14 @@ class Prefetch:
             with self.changed:
                 if not self.questions:
                     return
-                self.asking += 1
-                _, question = self.questions.pop()
+                order, question = self.questions.pop()
+                self.asked.append(order)
             try:
                 question()
             except Exception as error:  # whatever one question meets, the others go on
                 self.report.line('', 'failed', repr(error))
             with self.changed:
-                self.asking -= 1
+                self.asked.remove(order)
                 self.changed.notify_all()
 
     def ask_registry(self, image: Image) -> None:
@@ -1453,7 +1456,7 @@ class Prefetch:
                 while image is None:
                     if not self.open() or not self.deadline.seconds_left():
                         return
-                    self.changed.wait(0.5)
+                    self.changed.wait(0.2)
                     image = self.next_image()
                 image.state, image.begun, image.stopped = 'running', time.time(), False
             try:
@@ -1472,6 +1475,10 @@ class Prefetch:
         ready = [one for one in self.in_order() if one.state == 'ready' and one.not_before <= time.monotonic()]
         running = self.running()
         for image in sorted(ready, key=lambda one: one.quiet or one.note != ''):
+            # What comes first in the list gets its chance to be known first.
+            waited_for = [order for order in self.asked + [order for order, _ in self.questions] if order < image.order]
+            if waited_for and time.monotonic() < self.patience:
+                return None
             if image.alone and running or any(image.digest and one.digest == image.digest for one in running):
                 continue
             # An image takes its compressed layers and about twice that unpacked. That is a guess: alone it may always try.
