@@ -1109,9 +1109,9 @@ class Images:
         names = frozenset(one['id'] + one['repo_tags'] + one['repo_digests'])
         return Present(first(one['id'], ''), names, first(one['size'], 0))
 
-    def status(self, name: str) -> tuple[Present | None, dict[str, Json]]:
+    def status(self, name: str, verbose: bool = True) -> tuple[Present | None, dict[str, Json]]:
         """An image that the CRI has, and its configuration."""
-        request = dict(image=dict(image=name), verbose=True)
+        request = dict(image=dict(image=name), verbose=verbose)
         # A restart of containerd may pass.
         answer = retry(lambda: self.cri('ImageStatus', 'ImageRequest', request, 'ImageStatusResponse'), self.deadline)
         info = parse_json(from_entries(answer['info']).get('info', ''))
@@ -1144,9 +1144,10 @@ class Images:
             if self.to_record(answer['image'][0]).updated < now + 0.3:
                 return
 
-    def add_name(self, name: str, record: Record) -> None:
+    def add_name(self, name: str, target: Message, labels: Mapping[str, str]) -> None:
         """A further tag of an image that is there needs no registry; the CRI takes it over."""
-        image = dict(name=name, labels=entries({'io.cri-containerd.image': 'managed'}), target=record.target)
+        labels = dict(labels, **{'io.cri-containerd.image': 'managed', WRITTEN: f'{time.time():.3f}'})
+        image = dict(name=name, labels=entries(labels), target=target)
         self.call('images.v1.Images/Create', 'RecordRequest', dict(image=image), 'RecordResponse')
 
     def used(self) -> set[str]:
@@ -1279,6 +1280,7 @@ class Prefetch:
         self.questions: list[tuple[tuple[int, ...], Callable[[], None]]] = []
         self.asked: list[tuple[int, ...]] = []  # orders of the questions under way
         self.patience = 0.0
+        self.targets: dict[str, Record] = {}  # of names by digest that got a further tag
 
     def run(self) -> None:
         self.records = self.store.records()
@@ -1492,13 +1494,12 @@ class Prefetch:
         before = self.present.get(image.name)
         known = self.present.get(image.by_digest()) if image.digest else None
         if known and self.add_name(image):
-            pass
-        else:
-            room = self.disk.room()
-            least = self.too_large.facts.get(image.key(), -1)
-            if room < 0 or not known and room <= least * 1.02:
-                raise Failure(self.disk.words() + '; an earlier pull was stopped there' * (room >= 0), outcome='refused')
-            self.pull_once(image, room)
+            return
+        room = self.disk.room()
+        least = self.too_large.facts.get(image.key(), -1)
+        if room < 0 or not known and room <= least * 1.02:
+            raise Failure(self.disk.words() + '; an earlier pull was stopped there' * (room >= 0), outcome='refused')
+        self.pull_once(image, room)
         found, config = self.store.status(image.name)
         if not found:
             raise Failure('pulled, but the CRI does not list it')
@@ -1516,10 +1517,15 @@ class Prefetch:
     def add_name(self, image: Image) -> bool:
         """Whether a further tag of an image of the same repository could be written without its registry."""
         try:
-            self.store.add_name(image.name, self.store.record(image.by_digest()))
+            known = self.targets.get(image.by_digest()) or self.store.record(image.by_digest())
+            self.targets[image.by_digest()] = known
+            blank = Record(image.name, image.digest, dict(), 0, known.target)
+            labels = relabel(blank, self.parameters.owner, image.source + '+pinned' * self.parameters.pin)
+            self.store.add_name(image.name, known.target, dict(labels, **{BROUGHT: 'true'}))
             for _ in range(20):
-                found = self.store.status(image.name)[0]
-                if found and image.by_digest() in found.names:
+                image.there = self.store.status(image.name, False)[0]
+                if image.there and image.by_digest() in image.there.names:
+                    self.settle(image, 'pulled', marked=True, seconds=0)
                     return True
                 STOPPED.wait(0.1)
         except Failure:
@@ -1573,8 +1579,7 @@ class Prefetch:
 
     def failed(self, image: Image, failure: Failure) -> None:
         unsure = image.there is not None and bool(image.note)
-        image.attempt += 1
-        pause = backoff(image.attempt)
+        pause, image.attempt = backoff(image.attempt), image.attempt + 1
         if failure.transient and not unsure and not image.quiet and image.attempt < 6 and self.deadline.seconds_left() > pause:
             with self.changed:
                 image.state, image.not_before = 'ready', time.monotonic() + pause * (failure.outcome == 'failed')
@@ -1617,9 +1622,9 @@ class Prefetch:
             image.state = 'done'
             self.changed.notify_all()
 
-    def settle(self, image: Image, outcome: str, reason: str = '', **facts: Json) -> None:
+    def settle(self, image: Image, outcome: str, reason: str = '', marked: bool = False, **facts: Json) -> None:
         """The image is there: pin it, say so."""
-        if not self.pressed:
+        if not self.pressed and not marked:
             try:
                 self.mark(image, self.parameters.pin, outcome == 'pulled')
             except Failure as failure:

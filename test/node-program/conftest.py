@@ -181,7 +181,11 @@ class FakeNode:
 
     def images_v1_Images_Create(self, sent, watch):
         image = sent['image'][0]
-        self.bring(image['name'][0], image['target'][0]['digest'][0])
+        if image['name'][0] in self.records:
+            raise self.program.Failure('already exists', 6)
+        labels = dict((one['key'][0], (one['value'] or [''])[0]) for one in image['labels'])
+        labels.pop('io.cri-containerd.image')
+        self.bring(image['name'][0], image['target'][0]['digest'][0], labels)
         return dict(image=self.record(image['name'][0]))
 
     def images_v1_Images_Update(self, sent, watch):
