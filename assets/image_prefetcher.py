@@ -761,7 +761,8 @@ class Node:
 
     def __init__(self) -> None:
         self.containerd = self.images = DEFAULT_SOCKET
-        self.mount, self.max_usage, self.notes = '/', 100, ['']
+        self.mount, self.max_usage = '/', 100
+        self.notes: list[str] = []  # what could not be read or believed
         self.plugins, self.environment = PLUGINS, dict(os.environ)
         self.providers: list[dict[str, Json]] = []
         self.auths: dict[str, Json] = dict()
@@ -790,7 +791,8 @@ class Node:
                     self.providers.append(dict(one, matchImages=[str(pattern) for pattern in patterns]))
                 else:
                     self.notes.append(f'{path} has a provider without a name or matchImages')
-            self.notes += [f'{path} names no credential providers'] * (not providers)
+            if not providers:
+                self.notes.append(f'{path} names no credential providers')
         if not self.providers:  # what every EKS node has
             self.providers = [dict(name='ecr-credential-provider', matchImages=ECR_PATTERNS)]
         for path in config_files('/var/lib/kubelet/config.json'):
@@ -800,7 +802,8 @@ class Node:
         """JSON, as nodeadm writes it. What cannot be read, such as YAML, is done without, and said."""
         try:
             found = parse_json(read_trusted(path))
-            self.notes += [f'{path} is not the JSON that is read here'] * (not found)
+            if not found:
+                self.notes.append(f'{path} is not the JSON that is read here')
             return found
         except Failure as failure:
             self.notes.append(str(failure))
@@ -812,6 +815,7 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
     node, until, warmed = Node(), Deadline(min(900, deadline.seconds_left())), False
     while True:
         kubelet, problem = find_kubelet(), ''
+        node.notes.clear()
         node.read_endpoints()
         if not kubelet.running and parameters.moment != 'gate' and not warmed:
             try:
@@ -1749,13 +1753,15 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
     if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
     lock(deadline)
+    with open(STATE + '/joined', 'w'):
+        pass  # later runs since this boot may wait their turn
     one = Prefetch(parameters, report, deadline, node, aws)
     try:
         one.run()
     finally:
         summary['wanted'] = len(one.images)
-        if len(node.notes) > 1:
-            summary['note'] = report.scrub('; '.join(node.notes[1:]))
+        if node.notes:
+            summary['note'] = report.scrub('; '.join(node.notes))
     missing = [image for image in one.images.values() if not image.there and (image.source == 'fixed' or not image.gone)]
     skipped = [image for image in missing if image.digest in one.foreign.facts]
     return 1 if len(missing) > len(skipped) or report.counts['failed'] else 0
@@ -1800,8 +1806,8 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
     """The summary, and the lines for the log group: all of them where something changed, or nothing was sent since the boot."""
     aws.http.deadline.end = time.monotonic() + 6
     STOPPED.clear()
-    gate, joined = STATE + '/gate.json', STATE + '/joined'
-    quiet = os.path.exists(joined) and not any(report.counts[one] for one in OUTCOMES if one not in ('present', 'skipped'))
+    gate, reported = STATE + '/gate.json', STATE + '/reported'
+    quiet = os.path.exists(reported) and not any(report.counts[one] for one in OUTCOMES if one not in ('present', 'skipped'))
     if quiet:
         report.events.clear()
     if not summary['instance'] and parameters and parameters.log_group:
@@ -1829,7 +1835,7 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
         if os.path.exists(gate):
             os.remove(gate)
         if parameters:
-            with open(joined, 'w'):
+            with open(reported, 'w'):
                 pass
     except (Failure, OSError, ValueError) as problem:
         print(json.dumps(dict(unreported=report.scrub(problem, 300))), flush=True)
