@@ -12,6 +12,7 @@ set -euo pipefail
 CONTAINERD_VERSION=v2.2.4
 CRI_TOOLS_VERSION=v1.36.0
 CLOUD_PROVIDER_AWS_VERSION=v1.35.3
+KUBERNETES_VERSION=v1.35.4
 EVENT_RULER_VERSION=2.1.0
 # The release whose systemd and cloud-init are nearest to those of Amazon Linux 2023.
 GATE_ROOT_RELEASE=bookworm
@@ -183,8 +184,7 @@ go_engines() {
     build_from_module "sigs.k8s.io/cri-tools@$CRI_TOOLS_VERSION" crictl
   provide ecr-credential-provider "$CLOUD_PROVIDER_AWS_VERSION" "$cache/bin/ecr-credential-provider" "$consequence" \
     build_from_module "k8s.io/cloud-provider-aws@$CLOUD_PROVIDER_AWS_VERSION" ecr-credential-provider
-  provide kubelet-stand-in "$(cksum <"$here/engines/kubelet/main.go")" "$cache/bin/kubelet-stand-in" "$consequence" \
-    build kubelet-stand-in "$here/engines/kubelet" main.go
+  provide kubelet "$KUBERNETES_VERSION" "$cache/bin/kubelet" "$consequence" build_kubelet
 }
 
 # build NAME FOLDER PACKAGE [ARGUMENT...]: the old program may be running, so the new one takes its place at once.
@@ -204,6 +204,25 @@ build_containerd() {
       install "$draft/$name" "$cache/bin/.$name" && mv -f "$cache/bin/.$name" "$cache/bin/$name"; } || status=$?
   done
   rm -rf "$draft"
+  return "$status"
+}
+
+# The module of Kubernetes takes its own libraries from a folder beside it, so it can't be required as it is: a module of our
+# own takes them in the versions that are published from that folder.
+build_kubelet() {
+  local source published=v0.${KUBERNETES_VERSION#v1.} library status=0
+  source=$(mktemp -d)
+  {
+    local arguments=(-require "k8s.io/kubernetes@$KUBERNETES_VERSION")
+    for library in $(sed -n 's/^\t\(k8s.io[^ ]*\) => .\/staging.*/\1/p' "$(module_folder "k8s.io/kubernetes@$KUBERNETES_VERSION")/go.mod"); do
+      arguments+=(-replace "$library=$library@$published")
+    done
+    printf 'module testbed/kubelet\n\ngo 1.25.0\n' >"$source/go.mod" &&
+      (cd "$source" && go mod edit "${arguments[@]}") &&
+      build kubelet "$source" k8s.io/kubernetes/cmd/kubelet -mod=mod \
+        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$KUBERNETES_VERSION"
+  } || status=$?
+  rm -rf "$source"
   return "$status"
 }
 
