@@ -65,7 +65,7 @@ project.testTask.spawn(project.tasks.tryFind('eslint')!);
 
 const setUp = project.addTask('testbed:set-up', {
   description: 'Installs the engines of the testbed: containerd, a registry, moto, event-ruler, …',
-  exec: 'bash testbed/setup.sh',
+  exec: 'bash testbed/setup.sh --for-tests',
 });
 const testNodeProgram = project.addTask('test:node-program', {
   description: 'Checks and tests the node program as Python',

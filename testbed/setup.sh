@@ -1,8 +1,9 @@
 #!/bin/bash
 # Installs what the testbed needs and is missing. Run as root on Debian or Ubuntu; running it again changes nothing.
 #
-#   testbed/setup.sh           install what is missing
-#   testbed/setup.sh --check   install nothing, only say what is missing
+#   testbed/setup.sh               install what the demo needs and is missing
+#   testbed/setup.sh --for-tests   also what only tests need
+#   testbed/setup.sh --check       install nothing, only say what is missing
 #
 # Elsewhere, or without root, it installs what needs neither, and says what is missing and what can't run without it: tests
 # and demo then leave that out. The exit code is 1 only when something that should have worked here failed.
@@ -13,6 +14,8 @@ CONTAINERD_VERSION=v2.2.4
 CRI_TOOLS_VERSION=v1.36.0
 CLOUD_PROVIDER_AWS_VERSION=v1.35.3
 KUBERNETES_VERSION=v1.35.4
+METADATA_MOCK_VERSION=v1.13.0
+SOCI_VERSION=v0.16.1
 EVENT_RULER_VERSION=2.1.0
 # The release whose systemd and cloud-init are nearest to those of Amazon Linux 2023.
 GATE_ROOT_RELEASE=bookworm
@@ -42,6 +45,7 @@ APT_PROGRAMS=(
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cdk-eks-image-prefetcher
 check_only=false
+for_tests=false
 missing=()
 failed=false
 export PATH=$PATH:/usr/sbin:/sbin
@@ -49,17 +53,44 @@ export PATH=$PATH:/usr/sbin:/sbin
 main() {
   case "${1-}" in
     '') ;;
-    --check) check_only=true ;;
-    *) echo "unknown argument $1; allowed: --check, or none" >&2; exit 2 ;;
+    --check) check_only=true for_tests=true ;;
+    --for-tests) for_tests=true ;;
+    *) echo "unknown argument $1; allowed: --check, --for-tests, or none" >&2; exit 2 ;;
   esac
   mkdir -p "$cache/bin"
   one_at_a_time
+  say_how_long
   apt_programs
   python_environment
   go_engines
   event_ruler
   gate_root
+  if $for_tests; then
+    soci
+    python39
+  fi
+  inotify
   conclude
+}
+
+# The kubelet is by far the largest of what is built.
+say_how_long() {
+  if ! $check_only && [ ! -e "$cache/kubelet.version" ]; then
+    say "the first set-up downloads and builds containerd, the kubelet and others: 15 to 20 minutes on two processors, once"
+  fi
+}
+
+# One node's systemd, containerd and kubelet take about ten of these, and many machines have no more than 128.
+inotify() {
+  local limit=/proc/sys/fs/inotify/max_user_instances wanted=1024
+  if [ ! -e "$limit" ] || [ "$(cat "$limit")" -ge "$wanted" ] || [ "$(id -u)" != 0 ]; then
+    return
+  fi
+  if $check_only || ! echo "$wanted" >"$limit" 2>/dev/null; then
+    lacks "room for inotify" "with many nodes at once containerd or the kubelet may not start (fs.inotify.max_user_instances is $(cat "$limit"))"
+  else
+    say "raised fs.inotify.max_user_instances to $wanted until this machine's next start: many nodes need more than it had"
+  fi
 }
 
 say() {
@@ -184,6 +215,7 @@ go_engines() {
     build_from_module "sigs.k8s.io/cri-tools@$CRI_TOOLS_VERSION" crictl
   provide ecr-credential-provider "$CLOUD_PROVIDER_AWS_VERSION" "$cache/bin/ecr-credential-provider" "$consequence" \
     build_from_module "k8s.io/cloud-provider-aws@$CLOUD_PROVIDER_AWS_VERSION" ecr-credential-provider
+  provide ec2-metadata-mock "$METADATA_MOCK_VERSION" "$cache/bin/ec2-metadata-mock" "$consequence" build_metadata_mock
   provide kubelet "$KUBERNETES_VERSION" "$cache/bin/kubelet" "$consequence" build_kubelet
 }
 
@@ -213,8 +245,9 @@ build_kubelet() {
   local source published=v0.${KUBERNETES_VERSION#v1.} library status=0
   source=$(mktemp -d)
   {
-    local arguments=(-require "k8s.io/kubernetes@$KUBERNETES_VERSION")
-    for library in $(sed -n 's/^\t\(k8s.io[^ ]*\) => .\/staging.*/\1/p' "$(module_folder "k8s.io/kubernetes@$KUBERNETES_VERSION")/go.mod"); do
+    local arguments=(-require "k8s.io/kubernetes@$KUBERNETES_VERSION") libraries=()
+    mapfile -t libraries < <(sed -n 's/^\t\(k8s.io[^ ]*\) => .\/staging.*/\1/p' "$(module_folder "k8s.io/kubernetes@$KUBERNETES_VERSION")/go.mod")
+    for library in "${libraries[@]}"; do
       arguments+=(-replace "$library=$library@$published")
     done
     printf 'module testbed/kubelet\n\ngo 1.25.0\n' >"$source/go.mod" &&
@@ -224,6 +257,56 @@ build_kubelet() {
   } || status=$?
   rm -rf "$source"
   return "$status"
+}
+
+build_metadata_mock() {
+  local draft status=0
+  draft=$(mktemp -d)
+  { GOBIN=$draft go install -trimpath "github.com/aws/amazon-ec2-metadata-mock/cmd/ec2-metadata-mock@$METADATA_MOCK_VERSION" &&
+    install "$draft/ec2-metadata-mock" "$cache/bin/.ec2-metadata-mock" &&
+    mv -f "$cache/bin/.ec2-metadata-mock" "$cache/bin/ec2-metadata-mock"; } || status=$?
+  rm -rf "$draft"
+  return "$status"
+}
+
+# Needs a C compiler and the headers of zlib.
+soci() {
+  if [ "$(uname -s)" != Linux ] || ! command -v go >/dev/null; then
+    return
+  fi
+  provide soci "$SOCI_VERSION $(cksum <"$here/engines/soci/main.go")" "$cache/bin/soci-snapshotter-grpc" \
+    "nodes that pull by SOCI can't be tested" build_soci
+}
+
+build_soci() {
+  local source status=0
+  source=$(mktemp -d)
+  { cp "$here/engines/soci/main.go" "$source" &&
+    printf 'module testbed/soci\n\ngo 1.26.0\n\nrequire github.com/awslabs/soci-snapshotter %s\n' "$SOCI_VERSION" >"$source/go.mod" &&
+    (cd "$source" && go mod tidy) &&
+    CGO_ENABLED=1 build soci-snapshotter-grpc "$source" . -ldflags '-s -w'; } || status=$?
+  rm -rf "$source"
+  return "$status"
+}
+
+# The Python of Amazon Linux 2023, for nodes; without it they have this machine's.
+python39() {
+  local version folder
+  version=$(command -v pyenv >/dev/null && pyenv versions --bare 2>/dev/null | grep -x '3\.9\.[0-9]*' | tail -n 1) || version=
+  if [ -z "$version" ]; then
+    if [ ! -e "$cache/python3.9" ]; then
+      say "no Python 3.9 by pyenv: the node program runs on $(python3 --version) in the tests"
+    fi
+    return
+  fi
+  folder=$(pyenv prefix "$version")
+  provide python3.9 "$version" "$cache/python3.9/bin/python3.9" "nodes don't run the Python of Amazon Linux 2023" copy_python39 "$folder"
+}
+
+copy_python39() {
+  rm -rf "$cache/python3.9" "$cache/python3.9.draft"
+  cp -a "$1" "$cache/python3.9.draft" && rm -rf "$cache/python3.9.draft/lib/python3.9/test" &&
+    mv "$cache/python3.9.draft" "$cache/python3.9"
 }
 
 # build_from_module MODULE@VERSION NAME: `go install` refuses modules that replace others, so they are built from a copy.

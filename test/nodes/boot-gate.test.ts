@@ -1,6 +1,6 @@
 /**
  * The boot gate on nodes that boot as on EC2: a real systemd is their first process, the real cloud-init takes the user data of
- * the synthesised launch template, then containerd and the kubelet's stand-in are started as nodeadm does.
+ * the synthesised launch template, then containerd and the kubelet are started as nodeadm does.
  */
 import { Duration, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';

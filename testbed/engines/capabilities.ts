@@ -41,7 +41,7 @@ function missingPrograms(): string[] {
 
 function missingEngines(): string[] {
   return [
-    ...['containerd', 'ctr', 'containerd-shim-runc-v2', 'crictl', 'ecr-credential-provider', 'kubelet-stand-in'].map(engine),
+    ...['containerd', 'ctr', 'containerd-shim-runc-v2', 'crictl', 'ecr-credential-provider', 'ec2-metadata-mock', 'kubelet'].map(engine),
     ...['moto_server', 'aws'].map(pythonTool),
   ].filter(file => !fs.existsSync(file)).map(file => `${file} does not exist`);
 }

@@ -18,7 +18,7 @@ export interface PushProps {
   readonly ecr?: Ecr;
 }
 
-export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes'>>;
+export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes' | 'kubeletConfig' | 'lifecycleState'>>;
 
 /** An image that is in the registry and known to the ECR API. */
 export interface PushedImage {
@@ -86,7 +86,7 @@ export class Testbed {
 
   private nodeProps(name: string, tags: Record<string, string>, options: NodeOptions): NodeProps {
     return {
-      aws: this.moto.environment,
+      aws: { AWS_ENDPOINT_URL: this.moto.endpoint },
       ...options,
       name,
       tags,

@@ -50,22 +50,6 @@ export class Cri {
     await this.ok(['rmi', reference]);
   }
 
-  async runSandbox(configFile: string): Promise<string> {
-    return (await this.ok(['runp', configFile])).trim();
-  }
-
-  async createContainer(sandbox: string, containerFile: string, sandboxFile: string): Promise<string> {
-    return (await this.ok(['create', sandbox, containerFile, sandboxFile])).trim();
-  }
-
-  async startContainer(container: string): Promise<void> {
-    await this.ok(['start', container]);
-  }
-
-  async containerState(container: string): Promise<string> {
-    return (JSON.parse(await this.ok(['inspect', '-o', 'json', container])) as { status: { state: string } }).status.state;
-  }
-
   async removeSandboxes(): Promise<void> {
     await this.ok(['rmp', '--all', '--force']);
   }

@@ -6,14 +6,14 @@ folder=$1 cache=$2 name=$3 image_disk_megabytes=$4
 root=$folder/root
 
 mount -t overlay overlay -o "lowerdir=$cache/gate-root,upperdir=$folder/upper,workdir=$folder/work" "$root"
-mkdir -p "$root/var/lib/containerd" "$root$cache"
-if [ "$image_disk_megabytes" != 0 ]; then
-  truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
-  mkfs.ext4 -q -m 0 "$folder/image-disk"
-  mount -o loop "$folder/image-disk" "$folder/containerd"
-fi
+mkdir -p "$root/var/lib/containerd" "$root/var/lib/kubelet" "$root$cache"
+truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
+mkfs.ext4 -q -m 0 "$folder/image-disk"
+mount -o loop "$folder/image-disk" "$folder/disk"
+mkdir -p "$folder/disk/containerd" "$folder/disk/kubelet"
 # containerd's overlays need a real file system below them, not another overlay.
-mount --bind "$folder/containerd" "$root/var/lib/containerd"
+mount --bind "$folder/disk/containerd" "$root/var/lib/containerd"
+mount --bind "$folder/disk/kubelet" "$root/var/lib/kubelet"
 # systemd empties /tmp.
 for own in run tmp var/log; do
   mount --bind "$folder/$own" "$root/$own"
@@ -24,6 +24,14 @@ mount -o bind,ro "$cache" "$root$cache"
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
+# The kubelet wants these of the kernel, and would change this machine's.
+for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
+  kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
+  file=$folder/sysctl-${setting%=*}
+  mkdir -p "${file%/*}"
+  echo "${setting#*=}" >"$file"
+  mount --bind "$file" "$root/proc/sys/${setting%=*}"
+done
 mount -t sysfs -o ro sysfs "$root/sys"
 
 # No disk and no terminal of this machine.
@@ -35,6 +43,8 @@ mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
+# The kubelet listens there for processes that ran out of memory.
+ln -s null "$root/dev/kmsg"
 
 groups=$root/sys/fs/cgroup
 if grep -q '^[1-9]' /proc/self/cgroup; then

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { CONTAINERD_SOCKET, kubeletCommand, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { CONTAINERD_SOCKET, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
 import { CACHE_FOLDER, engine } from '../engines/cache';
 
 /** The image list of the CRI at the moment the kubelet starts. */
@@ -22,9 +22,9 @@ export function gateNodeFiles(settings: NodeSettings, userData: string): Record<
     [`${UNITS}/kubelet.service`]: KUBELET_SERVICE,
     [`${UNITS}/cloud-final.service`]: CLOUD_FINAL_SERVICE,
     [`${UNITS}/nodeadm-run.service`]: NODEADM_RUN_SERVICE,
-    '/etc/eks/kubelet/environment': `NODEADM_KUBELET_ARGS="${kubeletCommand(settings).slice(1).join(' ')}"\n`,
     '/etc/systemd/system.conf.d/testbed.conf': MANAGER_CONFIG,
     '/etc/systemd/system.conf.d/environment.conf': defaultEnvironment(settings.aws),
+    '/usr/bin/cloud-init': CLOUD_INIT,
     '/etc/cloud/cloud.cfg': CLOUD_CONFIG,
     '/var/lib/cloud/seed/nocloud-net/user-data': userData,
     '/var/lib/cloud/seed/nocloud-net/meta-data': `instance-id: ${settings.instanceId}\n`,
@@ -41,6 +41,13 @@ export function gateNodeLinks(): Record<string, string> {
 }
 
 const PYTHON_PACKAGES = path.join(CACHE_FOLDER, 'venv', 'lib');
+
+/** With the Python of its own release: `python3` of the node is that of AL2023. */
+const CLOUD_INIT = `#!/usr/bin/python3.11
+import sys
+from cloudinit.cmd.main import main
+sys.exit(main())
+`;
 
 /** The AWS CLI is written in Python alone, so the node's own Python runs it. */
 const AWS = `#!/bin/sh

@@ -45,6 +45,7 @@ export class GateNode extends Node {
     if (kubelet.state !== 'active') {
       throw new Error(`the kubelet of ${this.name} is ${kubelet.state}: ${await this.journal('kubelet')}${await this.journal('containerd')}`);
     }
+    await this.kubeletReady();
   }
 
   async service(name: string): Promise<ServiceState> {
@@ -78,6 +79,7 @@ export class GateNode extends Node {
 
   async startKubelet(): Promise<void> {
     await this.systemctl('start', 'kubelet');
+    await this.kubeletReady();
   }
 
   async stopKubelet(): Promise<void> {
@@ -86,6 +88,11 @@ export class GateNode extends Node {
 
   async restartKubelet(): Promise<void> {
     await this.systemctl('restart', 'kubelet');
+    await this.kubeletReady();
+  }
+
+  protected kubeletLog(): Promise<string> {
+    return this.journal('kubelet');
   }
 
   protected files(): Record<string, string> {
@@ -100,7 +107,7 @@ export class GateNode extends Node {
     const script = (name: string) => path.join(__dirname, name);
     return [
       script('gate-node-groups.sh'), this.controlGroup,
-      'bash', script('gate-node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.props.imageDiskMegabytes ?? 0),
+      'bash', script('gate-node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.imageDiskMegabytes),
     ];
   }
 

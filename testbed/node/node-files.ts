@@ -1,4 +1,8 @@
-import { engine, pythonTool } from '../engines/cache';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { kubeletFiles } from './kubelet-files';
+import { STATIC_PODS_FOLDER } from './static-pods';
+import { CACHE_FOLDER, engine, pythonTool } from '../engines/cache';
 
 /** What the files of a node depend on. */
 export interface NodeSettings {
@@ -7,26 +11,29 @@ export interface NodeSettings {
   readonly availabilityZone: string;
   /** The registry behind each host name. */
   readonly registries: Record<string, string>;
-  /** AWS endpoint and credentials: a node on EC2 has them from its instance role. */
+  /** Where AWS answers and where the instance metadata is: a node on EC2 knows both. */
   readonly aws: Record<string, string>;
+  /** On the loopback address, which all nodes share. */
+  readonly kubeletPorts: { readonly api: number; readonly readOnly: number };
+  /** Parent of the pods' control groups, as the node sees it. */
+  readonly podsControlGroup: string;
+  /** What the kubelet's configuration has besides. */
+  readonly kubeletConfig: object;
 }
 
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 export const PAUSE_IMAGE = 'localhost/kubernetes/pause:latest';
 export const CREDENTIAL_PROVIDER_FOLDER = '/etc/eks/image-credential-provider';
-const CREDENTIAL_PROVIDER_CONFIG = `${CREDENTIAL_PROVIDER_FOLDER}/config.json`;
+export const CREDENTIAL_PROVIDER_CONFIG = `${CREDENTIAL_PROVIDER_FOLDER}/config.json`;
 
 /** Files of an AL2023 node as nodeadm writes them, by path. */
 export function nodeFiles(settings: NodeSettings): Record<string, string> {
   return {
     '/etc/hostname': `${settings.name}\n`,
     '/etc/containerd/config.toml': CONTAINERD_CONFIG,
-    '/etc/kubernetes/kubelet/config.json': json(kubeletConfig(settings)),
+    ...kubeletFiles(settings),
+    [`${STATIC_PODS_FOLDER}/.keep`]: '',
     [CREDENTIAL_PROVIDER_CONFIG]: json(credentialProviderConfig(settings)),
-    // The CLI finds its endpoint here even where a script clears its environment. No region: it must come from the image's host name.
-    '/root/.aws/config': `[default]\nendpoint_url = ${settings.aws.AWS_ENDPOINT_URL}\n`,
-    '/root/.aws/credentials':
-      `[default]\naws_access_key_id = ${settings.aws.AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${settings.aws.AWS_SECRET_ACCESS_KEY}\n`,
     ...Object.fromEntries(Object.entries(settings.registries).map(([host, url]) => [`/etc/containerd/certs.d/${host}/hosts.toml`, hostsToml(url)])),
   };
 }
@@ -38,25 +45,17 @@ export function nodeLinks(): Record<string, string> {
     '/usr/bin/containerd': engine('containerd'),
     '/usr/bin/containerd-shim-runc-v2': engine('containerd-shim-runc-v2'),
     '/usr/bin/ctr': engine('ctr'),
-    '/usr/bin/kubelet': engine('kubelet-stand-in'),
+    '/usr/bin/kubelet': engine('kubelet'),
     [`${CREDENTIAL_PROVIDER_FOLDER}/ecr-credential-provider`]: engine('ecr-credential-provider'),
+    ...pythonLinks(),
   };
 }
 
-/** The kubelet's command line, as nodeadm makes it. */
-export function kubeletCommand(settings: NodeSettings): string[] {
-  return [
-    '/usr/bin/kubelet',
-    '--cloud-provider=external',
-    `--hostname-override=${settings.name}`,
-    '--node-ip=127.0.0.1',
-    '--runtime-cgroups=/runtime.slice/containerd.service',
-    '--config=/etc/kubernetes/kubelet/config.json',
-    '--config-dir=/etc/kubernetes/kubelet/config.json.d',
-    '--kubeconfig=/var/lib/kubelet/kubeconfig',
-    `--image-credential-provider-bin-dir=${CREDENTIAL_PROVIDER_FOLDER}`,
-    `--image-credential-provider-config=${CREDENTIAL_PROVIDER_CONFIG}`,
-  ];
+/** The Python of AL2023, where `testbed/setup.sh --for-tests` brought it. @default - this machine's */
+function pythonLinks(): Record<string, string> {
+  const folder = path.join(CACHE_FOLDER, 'python3.9');
+  if (!fs.existsSync(folder)) return {};
+  return { '/usr/bin/python3': `${folder}/bin/python3.9`, '/usr/lib/libpython3.9.so.1.0': `${folder}/lib/libpython3.9.so.1.0` };
 }
 
 /** As on AL2023 with containerd 2.2, but for the control groups (no systemd here) and the scores a machine may forbid. */
@@ -93,19 +92,6 @@ runtime_type = 'io.containerd.runc.v2'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
 BinaryName = '/usr/sbin/runc'
 `;
-
-function kubeletConfig(settings: NodeSettings): object {
-  return {
-    kind: 'KubeletConfiguration',
-    apiVersion: 'kubelet.config.k8s.io/v1beta1',
-    containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
-    providerID: `aws:///${settings.availabilityZone}/${settings.instanceId}`,
-    cgroupDriver: 'systemd',
-    serializeImagePulls: false,
-    maxPods: 58,
-    evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%' },
-  };
-}
 
 function credentialProviderConfig(settings: NodeSettings): object {
   return {

@@ -2,11 +2,14 @@ import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { removeControlGroups } from './control-groups';
-import { Cri, CriCredentials, CriImage } from './cri';
-import { CREDENTIAL_PROVIDER_FOLDER, kubeletCommand, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { Cri, CriImage } from './cri';
+import { InstanceMetadata } from './instance-metadata';
+import { kubeletArguments } from './kubelet-files';
+import { nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { ContainerStatus, PullPolicy, STATIC_PODS_FOLDER, StaticPods } from './static-pods';
 import { CACHE_FOLDER } from '../engines/cache';
 import { buildImage, exportImage } from '../engines/images';
-import { CommandOptions, CommandResult, Daemon, run, waitFor } from '../engines/processes';
+import { CommandOptions, CommandResult, Daemon, freePort, run, waitFor } from '../engines/processes';
 import { Workspace } from '../engines/workspace';
 
 export interface NodeProps {
@@ -15,11 +18,15 @@ export interface NodeProps {
   readonly tags: Record<string, string>;
   /** The registry (URL) behind each host name. */
   readonly registries: Record<string, string>;
-  /** Environment that lets AWS clients on the node reach the ECR API. */
+  /** Environment that lets AWS clients on the node reach the AWS API; who they are, the instance metadata says. */
   readonly aws: Record<string, string>;
   readonly region: string;
-  /** An image file system of its own of that size. @default - images are kept on this machine's disk */
+  /** Size of the node's own file system for images. Only what is used takes room. @default 20000 */
   readonly imageDiskMegabytes?: number;
+  /** What the kubelet's configuration has besides. */
+  readonly kubeletConfig?: object;
+  /** What Auto Scaling wants of the instance, such as `Warmed:Stopped`. @default InService */
+  readonly lifecycleState?: string;
 }
 
 /** What the SSM agent reports of a command. */
@@ -31,16 +38,28 @@ export interface ScriptResult {
   readonly timedOut: boolean;
 }
 
-/** A pod's start, in milliseconds. */
+/** A pod's start, as its user sees it. */
 export interface PodStart {
+  /** From the manifest to ready, in milliseconds. */
   readonly ms: number;
-  readonly sandboxMs: number;
-  /** Looking for the image, and pulling it when it was not there. */
+  /** Of that, what the kubelet says the pull took; 0 without one. */
   readonly imageMs: number;
-  readonly startMs: number;
+  /** Whether the kubelet had the image pulled. One that is there may be asked for again, without layers. */
   readonly pulled: boolean;
   readonly imageId: string;
   readonly containerId: string;
+}
+
+/** What became of a pod, and what the kubelet said about its image. */
+export interface PodOutcome extends ContainerStatus {
+  readonly ms: number;
+  /** The kubelet's events about the image, such as Pulling, Pulled, Failed. */
+  readonly events: KubeletEvent[];
+}
+
+export interface KubeletEvent {
+  readonly reason: string;
+  readonly message: string;
 }
 
 export interface NodeProcess {
@@ -63,7 +82,7 @@ export class Node {
   readonly instanceId = `i-${crypto.randomBytes(9).toString('hex').slice(0, 17)}`;
   readonly cri = new Cri((argv, options) => this.exec(argv, options));
   protected readonly folder: string;
-  protected readonly settings: NodeSettings;
+  protected settings!: NodeSettings;
   protected readonly controlGroup: string;
   /** Parent of the pods' control groups, as the node sees it. */
   protected podsControlGroup: string;
@@ -73,6 +92,8 @@ export class Node {
   private containerd?: Daemon;
   private kubelet?: Daemon;
   private pods = 0;
+  private metadata?: InstanceMetadata;
+  private readonly staticPods: StaticPods;
 
   constructor(workspace: Workspace, protected readonly props: NodeProps) {
     if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(props.name)) {
@@ -83,13 +104,7 @@ export class Node {
     this.folder = workspace.makeFolder(props.name);
     this.controlGroup = `/${workspace.id}/${props.name}`;
     this.podsControlGroup = this.controlGroup;
-    this.settings = {
-      name: props.name,
-      instanceId: this.instanceId,
-      availabilityZone: `${props.region}a`,
-      registries: props.registries,
-      aws: props.aws,
-    };
+    this.staticPods = new StaticPods(props.name, () => this.hostPath(STATIC_PODS_FOLDER), () => `http://127.0.0.1:${this.settings.kubeletPorts.readOnly}`);
     workspace.track(this);
   }
 
@@ -105,7 +120,7 @@ export class Node {
   async stop(): Promise<void> {
     await this.holder?.stop('SIGKILL');
     await waitFor(`node ${this.name} to end`, () => !this.init || !fs.existsSync(`/proc/${this.init}`) || undefined);
-    await Promise.all([this.containerd?.stop(), this.kubelet?.stop()]);
+    await Promise.all([this.containerd?.stop(), this.kubelet?.stop(), this.metadata?.stop()]);
     await removeControlGroups(this.controlGroup);
     fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
@@ -118,49 +133,46 @@ export class Node {
     fs.writeFileSync(this.hostPath(file), script, { mode: 0o700 });
     const result = await this.exec(['sh', '-c', file], {
       // On EC2 the program finds endpoints and the role by itself.
-      env: { AWS_SSM_REGION_NAME: this.props.region, AWS_SSM_INSTANCE_ID: this.instanceId, ...this.props.aws, ...env },
+      env: { AWS_SSM_REGION_NAME: this.props.region, AWS_SSM_INSTANCE_ID: this.instanceId, ...this.settings.aws, ...env },
       timeoutSeconds,
     });
     return { ...result, stdout: result.stdout.slice(0, STDOUT_LIMIT), stderr: result.stderr.slice(0, STDERR_LIMIT) };
   }
 
-  /** Starts a pod as the kubelet does: sandbox, image if it is not there, container. It shares the node's network. */
+  /** Has the kubelet start a pod, and waits until it is ready. With `pull` false it may not pull. */
   async startPod(image: string, options: { pull: boolean }): Promise<PodStart> {
-    const pod = `pod-${++this.pods}`;
-    const sandboxFile = this.writeTemporary(`${pod}-sandbox.json`, {
-      metadata: { name: pod, namespace: 'default', uid: crypto.randomUUID(), attempt: 1 },
-      log_directory: '/var/log/pods',
-      linux: { cgroup_parent: this.podsControlGroup, security_context: { namespace_options: { network: 2 } } },
-    });
-    const started = Date.now();
-    const sandbox = await this.cri.runSandbox(sandboxFile);
-    const sandboxDone = Date.now();
-    const { id, pulled } = await this.ensureImage(image, options.pull);
-    const imageDone = Date.now();
-    const containerFile = this.writeTemporary(`${pod}-container.json`, {
-      metadata: { name: 'main' }, image: { image: id }, log_path: `${pod}.log`, linux: {},
-    });
-    const containerId = await this.cri.createContainer(sandbox, containerFile, sandboxFile);
-    await this.cri.startContainer(containerId);
-    const done = Date.now();
-    const state = await this.cri.containerState(containerId);
-    if (state !== 'CONTAINER_RUNNING') {
-      throw new Error(`the container of ${image} on ${this.name} should run, but is ${state}`);
+    const outcome = await this.tryPod(image, options.pull ? 'IfNotPresent' : 'Never');
+    if (!outcome.ready) {
+      throw new Error(`the container of ${image} on ${this.name} should run, but is ${outcome.waiting}: ${outcome.message}`);
     }
+    const pulls = outcome.events.map(({ message }) => /^Successfully pulled image .* in (\S+) \(/.exec(message)?.[1]).filter(text => text !== undefined);
     return {
-      ms: done - started,
-      sandboxMs: sandboxDone - started,
-      imageMs: imageDone - sandboxDone,
-      startMs: done - imageDone,
-      pulled,
-      imageId: id,
-      containerId,
+      ms: outcome.ms,
+      imageMs: pulls.reduce((sum, text) => sum + milliseconds(text), 0),
+      pulled: pulls.length > 0,
+      imageId: outcome.imageId,
+      containerId: outcome.containerId,
     };
   }
 
-  /** Stops and removes all pods; images stay. */
-  removePods(): Promise<void> {
-    return this.cri.removeSandboxes();
+  /** Has the kubelet start a pod, and waits until it is ready or has no image. */
+  async tryPod(image: string, pullPolicy: PullPolicy): Promise<PodOutcome> {
+    const name = `pod-${++this.pods}`;
+    const started = Date.now();
+    this.staticPods.create(name, image, pullPolicy);
+    const status = await waitFor(`the kubelet of ${this.name} to start ${image}`, async () => {
+      const now = await this.staticPods.status(name);
+      return now?.ready || /^(ErrImage|ImagePull|InvalidImage|CreateContainer|RunContainer)/.test(now?.waiting ?? '') ? now : undefined;
+    }, 300, () => this.kubelet?.logTail ?? '');
+    const ms = Date.now() - started;
+    return { ...status, ms, events: imageEvents(await this.kubeletLog(), `${name}-${this.name}`) };
+  }
+
+  /** Has the kubelet end all pods, and removes what is left of them; images stay. */
+  async removePods(): Promise<void> {
+    await this.staticPods.removeAll();
+    // The kubelet itself clears up once a minute.
+    await this.cri.removeSandboxes();
   }
 
   images(): Promise<CriImage[]> {
@@ -206,8 +218,8 @@ export class Node {
   }
 
   async startKubelet(): Promise<void> {
-    this.kubelet = this.daemon(kubeletCommand(this.settings), 'kubelet.log');
-    await waitFor(`kubelet of ${this.name}`, () => this.find('kubelet').length > 0 || undefined);
+    this.kubelet = this.daemon(['/usr/bin/kubelet', ...kubeletArguments(this.settings)], 'kubelet.log');
+    await this.kubeletReady();
   }
 
   async stopKubelet(): Promise<void> {
@@ -218,6 +230,19 @@ export class Node {
   async restartKubelet(): Promise<void> {
     await this.stopKubelet();
     await this.startKubelet();
+  }
+
+  protected kubeletLog(): Promise<string> | string {
+    return fs.readFileSync(path.join(this.folder, 'var/log/kubelet.log'), 'utf8');
+  }
+
+  /** Until it answers, which it does before it starts pods. */
+  protected async kubeletReady(): Promise<void> {
+    const daemon = this.kubelet;
+    await waitFor(`the kubelet of ${this.name}`, async () => {
+      if (daemon && !daemon.running) throw new Error('it ended');
+      return (await fetch(`http://127.0.0.1:${this.settings.kubeletPorts.readOnly}/pods`)).ok || undefined;
+    }, 120, () => daemon?.logTail ?? '');
   }
 
   /** Text files of the node, by path. */
@@ -232,14 +257,20 @@ export class Node {
 
   /** What the first process of the node runs, with its arguments. */
   protected bootCommand(): string[] {
-    return [path.join(__dirname, 'node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.props.imageDiskMegabytes ?? 0)];
+    return [path.join(__dirname, 'node-boot.sh'), this.folder, CACHE_FOLDER, this.name, String(this.imageDiskMegabytes)];
+  }
+
+  /** How full this machine is must not matter. */
+  protected get imageDiskMegabytes(): number {
+    return this.props.imageDiskMegabytes ?? 20_000;
   }
 
   /** Writes the node's files and starts its first process. */
   protected async boot(): Promise<void> {
-    for (const name of ['upper', 'work', 'root', 'containerd', 'run', 'tmp', 'var/log']) {
+    for (const name of ['upper', 'work', 'root', 'disk', 'run', 'tmp', 'var/log']) {
       fs.mkdirSync(path.join(this.folder, name), { recursive: true });
     }
+    await this.readySettings();
     await this.writeFiles();
     const log = path.join(this.folder, 'boot.log');
     fs.writeFileSync(log, '');
@@ -252,6 +283,24 @@ export class Node {
       return fs.readFileSync(log, 'utf8').endsWith('ready\n') || undefined;
     }, 30, () => holder.logTail);
     this.init = Number(fs.readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
+  }
+
+  private async readySettings(): Promise<void> {
+    const availabilityZone = `${this.props.region}a`;
+    this.metadata = new InstanceMetadata(this.folder, {
+      instanceId: this.instanceId, region: this.props.region, availabilityZone, lifecycleState: this.props.lifecycleState ?? 'InService',
+    });
+    await this.metadata.start();
+    this.settings = {
+      name: this.props.name,
+      instanceId: this.instanceId,
+      availabilityZone,
+      registries: this.props.registries,
+      aws: { ...this.props.aws, AWS_EC2_METADATA_SERVICE_ENDPOINT: this.metadata.endpoint },
+      kubeletPorts: { api: await freePort(), readOnly: await freePort() },
+      podsControlGroup: this.podsControlGroup,
+      kubeletConfig: this.props.kubeletConfig ?? {},
+    };
   }
 
   private async writeFiles(): Promise<void> {
@@ -281,34 +330,6 @@ export class Node {
     }
   }
 
-  private async ensureImage(reference: string, pull: boolean): Promise<{ id: string; pulled: boolean }> {
-    const present = await this.cri.imageStatus(reference);
-    if (present) {
-      return { id: present.id, pulled: false };
-    }
-    if (!pull) {
-      throw new Error(`${reference} is not on node ${this.name}, and the pod may not pull it`);
-    }
-    await this.cri.pull(reference, await this.credentials(reference));
-    return { id: (await this.cri.imageStatus(reference))!.id, pulled: true };
-  }
-
-  /** Asks the credential plugin as the kubelet does; images no provider matches are pulled without credentials. */
-  private async credentials(reference: string): Promise<CriCredentials | undefined> {
-    const host = reference.split('/')[0];
-    if (!/\.dkr[.-]ecr/.test(host)) {
-      return undefined;
-    }
-    const result = await this.exec([`${CREDENTIAL_PROVIDER_FOLDER}/ecr-credential-provider`], {
-      env: this.props.aws,
-      input: JSON.stringify({ kind: 'CredentialProviderRequest', apiVersion: 'credentialprovider.kubelet.k8s.io/v1', image: reference }),
-    });
-    if (result.exitCode !== 0) {
-      throw new Error(`the credential plugin failed on ${this.name}: ${result.stderr}`);
-    }
-    return (JSON.parse(result.stdout) as { auth: Record<string, CriCredentials> }).auth[host];
-  }
-
   private daemon(argv: string[], logName: string): Daemon {
     return new Daemon(this.enter(argv), path.join(this.folder, 'var/log', logName), { PATH });
   }
@@ -328,13 +349,22 @@ export class Node {
   private find(name: string): NodeProcess[] {
     return this.processes().filter(({ argv }) => path.basename(argv[0] ?? '') === name);
   }
-
-  private writeTemporary(name: string, content: object): string {
-    fs.writeFileSync(path.join(this.folder, 'tmp', name), JSON.stringify(content));
-    return `/tmp/${name}`;
-  }
 }
 
 function words(file: string): string[] {
   return fs.readFileSync(file, 'utf8').split('\0').filter(word => word !== '');
+}
+
+/** What the kubelet logged of its events about a pod's image. */
+function imageEvents(log: string, pod: string): KubeletEvent[] {
+  return log.split('\n').filter(line => line.includes('"Event occurred"') && line.includes(`"default/${pod}"`)).flatMap(line => {
+    const [, reason, message] = / reason="(\w+)" message="((?:[^"\\]|\\.)*)"/.exec(line) ?? [];
+    return /^(Pulling|Pulled|Failed|BackOff|ErrImageNeverPull)$/.test(reason ?? '') ? [{ reason, message: message.replace(/\\"/g, '"') }] : [];
+  });
+}
+
+/** Reads a duration as Go writes it, such as 1m2.5s or 116ms. */
+function milliseconds(text: string): number {
+  const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, µs: 0.001, ns: 0.000001 };
+  return [...text.matchAll(/([\d.]+)(ms|µs|ns|h|m|s)/g)].reduce((sum, [, value, unit]) => sum + Number(value) * units[unit], 0);
 }
