@@ -6,7 +6,7 @@ import { GateNode, missingForGateNodes } from '../engines';
 const NO_GATE = '#!/bin/sh\n';
 
 export interface GateDemo {
-  /** Sandbox, image and start of the first pod of a new node whose kubelet waited for the images. */
+  /** From manifest to ready: the first pod of a new node whose kubelet waited for the images. */
   readonly firstPodStartMs: number;
   /** The same on a new node that boots without the gate. */
   readonly coldStartMs: number;

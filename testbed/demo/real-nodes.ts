@@ -14,7 +14,7 @@ export interface DemoNode {
 }
 
 export interface DemoResult {
-  /** Sandbox, pull and start of a pod whose image is not on its node. */
+  /** From manifest to ready: a pod whose image is not on its node. */
   readonly coldStartMs: number;
   /** The same pod on a node that has the image. */
   readonly prefetchedStartMs: number;
