@@ -9,6 +9,7 @@ export * from '../node/gate-node';
 export * from './images';
 export * from './moto';
 export * from '../node/node';
+export * from '../node/static-pods';
 export * from './processes';
 export * from './registry';
 export * from './ssm-documents';

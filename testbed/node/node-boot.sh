@@ -6,14 +6,15 @@ folder=$1 cache=$2 name=$3 image_disk_megabytes=$4
 root=$folder/root
 
 mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" "$root"
-mkdir -p "$root/var/lib/containerd" "$root/var/lib/kubelet" "$root$cache"
+mkdir -p "$root/var/lib/containerd" "$root/var/lib/kubelet" "$root/var/lib/soci-snapshotter-grpc" "$root$cache"
 truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
 mkfs.ext4 -q -m 0 "$folder/image-disk"
 mount -o loop "$folder/image-disk" "$folder/disk"
-mkdir -p "$folder/disk/containerd" "$folder/disk/kubelet"
+mkdir -p "$folder/disk/containerd" "$folder/disk/kubelet" "$folder/disk/soci"
 # containerd's overlays need a real file system below them, not another overlay.
 mount --bind "$folder/disk/containerd" "$root/var/lib/containerd"
 mount --bind "$folder/disk/kubelet" "$root/var/lib/kubelet"
+mount --bind "$folder/disk/soci" "$root/var/lib/soci-snapshotter-grpc"
 for own in run tmp var/log; do
   mount --bind "$folder/$own" "$root/$own"
 done

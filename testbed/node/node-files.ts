@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { kubeletFiles } from './kubelet-files';
+import { sociFiles, withSoci } from './soci-files';
 import { STATIC_PODS_FOLDER } from './static-pods';
 import { CACHE_FOLDER, engine, pythonTool } from '../engines/cache';
 
@@ -19,6 +20,8 @@ export interface NodeSettings {
   readonly podsControlGroup: string;
   /** What the kubelet's configuration has besides. */
   readonly kubeletConfig: object;
+  /** Whether images are pulled by the SOCI snapshotter. */
+  readonly soci: boolean;
 }
 
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
@@ -30,7 +33,8 @@ export const CREDENTIAL_PROVIDER_CONFIG = `${CREDENTIAL_PROVIDER_FOLDER}/config.
 export function nodeFiles(settings: NodeSettings): Record<string, string> {
   return {
     '/etc/hostname': `${settings.name}\n`,
-    '/etc/containerd/config.toml': CONTAINERD_CONFIG,
+    '/etc/containerd/config.toml': settings.soci ? withSoci(CONTAINERD_CONFIG) : CONTAINERD_CONFIG,
+    ...settings.soci ? sociFiles(settings) : {},
     ...kubeletFiles(settings),
     [`${STATIC_PODS_FOLDER}/.keep`]: '',
     [CREDENTIAL_PROVIDER_CONFIG]: json(credentialProviderConfig(settings)),

@@ -6,8 +6,9 @@ import { Cri, CriImage } from './cri';
 import { InstanceMetadata } from './instance-metadata';
 import { kubeletArguments } from './kubelet-files';
 import { nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { SOCI_CONFIG, SOCI_SOCKET } from './soci-files';
 import { ContainerStatus, PullPolicy, STATIC_PODS_FOLDER, StaticPods } from './static-pods';
-import { CACHE_FOLDER } from '../engines/cache';
+import { CACHE_FOLDER, engine } from '../engines/cache';
 import { buildImage, exportImage } from '../engines/images';
 import { CommandOptions, CommandResult, Daemon, freePort, run, waitFor } from '../engines/processes';
 import { Workspace } from '../engines/workspace';
@@ -25,6 +26,8 @@ export interface NodeProps {
   readonly imageDiskMegabytes?: number;
   /** What the kubelet's configuration has besides. */
   readonly kubeletConfig?: object;
+  /** Images are pulled by the SOCI snapshotter, as with nodeadm's FastImagePull. @default false */
+  readonly soci?: boolean;
   /** What Auto Scaling wants of the instance, such as `Warmed:Stopped`. @default InService */
   readonly lifecycleState?: string;
 }
@@ -92,6 +95,7 @@ export class Node {
   private containerd?: Daemon;
   private kubelet?: Daemon;
   private pods = 0;
+  private soci?: Daemon;
   private metadata?: InstanceMetadata;
   private readonly staticPods: StaticPods;
 
@@ -111,6 +115,7 @@ export class Node {
   /** Boots: file systems, containerd with its pause image, kubelet. */
   async start(): Promise<void> {
     await this.boot();
+    if (this.settings.soci) await this.startSoci();
     await this.startContainerd();
     await this.loadPauseImage();
     await this.startKubelet();
@@ -120,7 +125,7 @@ export class Node {
   async stop(): Promise<void> {
     await this.holder?.stop('SIGKILL');
     await waitFor(`node ${this.name} to end`, () => !this.init || !fs.existsSync(`/proc/${this.init}`) || undefined);
-    await Promise.all([this.containerd?.stop(), this.kubelet?.stop(), this.metadata?.stop()]);
+    await Promise.all([this.containerd?.stop(), this.kubelet?.stop(), this.soci?.stop(), this.metadata?.stop()]);
     await removeControlGroups(this.controlGroup);
     fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
@@ -285,6 +290,12 @@ export class Node {
     this.init = Number(fs.readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim());
   }
 
+  private async startSoci(): Promise<void> {
+    this.soci = this.daemon([engine('soci-snapshotter-grpc'), '--config', SOCI_CONFIG, '--address', SOCI_SOCKET], 'soci.log');
+    const daemon = this.soci;
+    await waitFor(`the SOCI snapshotter of ${this.name}`, () => fs.existsSync(this.hostPath(SOCI_SOCKET)) || undefined, 60, () => daemon.logTail);
+  }
+
   private async readySettings(): Promise<void> {
     const availabilityZone = `${this.props.region}a`;
     this.metadata = new InstanceMetadata(this.folder, {
@@ -300,6 +311,7 @@ export class Node {
       kubeletPorts: { api: await freePort(), readOnly: await freePort() },
       podsControlGroup: this.podsControlGroup,
       kubeletConfig: this.props.kubeletConfig ?? {},
+      soci: this.props.soci ?? false,
     };
   }
 
