@@ -21,6 +21,7 @@ import (
 	"github.com/awslabs/soci-snapshotter/ztoc"
 	snapshots "github.com/containerd/containerd/api/services/snapshots/v1"
 	"github.com/containerd/containerd/v2/contrib/snapshotservice"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -71,7 +72,7 @@ func serve(address, configFile, root string) error {
 		return err
 	}
 	defer snapshotter.Close()
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.UnaryInterceptor(keepNamespace))
 	runtime.RegisterImageServiceServer(server, images)
 	snapshots.RegisterSnapshotsServer(server, snapshotservice.FromSnapshotter(snapshotter))
 	_ = os.Remove(address)
@@ -84,4 +85,12 @@ func serve(address, configFile, root string) error {
 		server.Stop()
 	}()
 	return server.Serve(listener)
+}
+
+// keepNamespace lets calls to containerd be made in the namespace of the call that they serve.
+func keepNamespace(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if namespace, ok := namespaces.Namespace(ctx); ok {
+		ctx = namespaces.WithNamespace(ctx, namespace)
+	}
+	return next(ctx, request)
 }
