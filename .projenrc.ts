@@ -107,7 +107,7 @@ project.package.file.patch(JsonPatch.add('/jsii/tsc/sourceMap', false));
 
 // Maven would resolve the ranges of the two to their newest releases, and so raise our floor with each build.
 const onlyFloor = [CDK_FLOOR, CONSTRUCTS_FLOOR].map(floor => floor.replace(/^(\d+)\.(.*)$/, (_, major, rest) => `${major}\\.(?!${rest.replace(/\./g, '\\.')}$).*`)).join('|');
-for (const [language, options] of Object.entries({ js: '', python: '', java: ` '--mvn-define=maven.version.ignore=${onlyFloor}'` })) {
+for (const [language, options] of Object.entries({ js: '', python: '', java: ` --maven-local-repository="$HOME/.m2/repository" '--mvn-define=maven.version.ignore=${onlyFloor}'` })) {
   project.tasks.tryFind(`package:${language}`)!.reset(`jsii-pacmak -v --no-npmignore --target ${language}${options}`);
 }
 project.tasks.tryFind('package:js')!.prependExec('cp dist/changelog.md CHANGELOG.md', { condition: 'test -f dist/changelog.md' });
