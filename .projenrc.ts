@@ -30,9 +30,9 @@ const project = new awscdk.AwsCdkConstructLibrary({
   disableTsconfig: true,
   tsconfigDevFile: 'tsconfig.dev.json',
   // Examples and tests import this library by its own name, as its users do.
-  tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['.projenrc.ts', 'testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts'] },
+  tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['.projenrc.ts', 'testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts', 'consumers/**/*.ts'] },
   sampleCode: false,
-  eslintOptions: { dirs: ['src'], devdirs: ['test', 'testbed', 'examples', 'bench', '.projenrc.ts'], prettier: false },
+  eslintOptions: { dirs: ['src'], devdirs: ['test', 'testbed', 'examples', 'bench', 'consumers', '.projenrc.ts'], prettier: false },
   jestOptions: {
     jestConfig: {
       testMatch: ['<rootDir>/@(test|testbed)/**/*.test.ts'],
