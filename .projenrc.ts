@@ -32,6 +32,22 @@ const project = new awscdk.AwsCdkConstructLibrary({
   // Examples and tests import this library by its own name, as its users do.
   tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['.projenrc.ts', 'testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts', 'consumers/**/*.ts'] },
   sampleCode: false,
+  githubOptions: {
+    pullRequestLintOptions: { semanticTitleOptions: { types: ['feat', 'fix', 'docs', 'test', 'build', 'ci', 'refactor', 'style', 'perf', 'chore'] } },
+  },
+  pullRequestTemplateContents: [
+    '## Reason',
+    '',
+    '<!-- What a user or a node cannot do today. Fixes # -->',
+    '',
+    '## Change',
+    '',
+    '<!-- What is different now, and why this way. Does the public API change? Is the README still true? -->',
+    '',
+    '## How validated',
+    '',
+    '<!-- The test that was red before, by name; what you ran (CONTRIBUTING.md says how long each takes), and what you could not run. -->',
+  ],
   eslintOptions: { dirs: ['src'], devdirs: ['test', 'testbed', 'examples', 'bench', 'consumers', '.projenrc.ts'], prettier: false },
   jestOptions: {
     jestConfig: {
@@ -83,14 +99,51 @@ const testNodes = project.addTask('test:nodes', {
   env: { JEST_JUNIT_OUTPUT_NAME: 'junit-nodes.xml' },
   receiveArgs: true,
 });
-const testAll = project.addTask('test:all', { description: 'Every test' });
+const testOldestCdk = project.addTask('test:oldest-cdk', {
+  description: 'Compiles and runs the unit tests with the oldest supported aws-cdk-lib',
+  exec: 'bash .ci/oldest-cdk.sh',
+});
+const testCompatibility = project.addTask('test:compatibility', {
+  description: 'Looks for breaking changes since the last release (jsii-diff)',
+  exec: 'bash .ci/compatibility.sh',
+});
+const packageAsReleased = project.addTask('package:as-released', {
+  description: 'Wheel and jar from the npm tarball of the build, as the release workflow makes them; Go and .NET as code',
+  exec: 'bash .ci/package-as-released.sh',
+});
+const testConsumers = project.addTask('test:consumers', {
+  description: 'Installs the built packages in empty folders, as users of each language do, and compares what they get',
+  exec: 'tsx --tsconfig tsconfig.dev.json consumers/main.ts',
+  receiveArgs: true,
+});
+const testAll = project.addTask('test:all', { description: 'Every test of the source (test:consumers tests what was built of it)' });
 for (const task of [setUp, project.testTask, testNodeProgram, testLimits, testNodes]) testAll.spawn(task);
+
+// What pull requests must pass beside the build, a job each; .ci/run runs the same tasks. Real nodes need root.
+const build = ['compile', 'post-compile', 'package:js'].map(name => project.tasks.tryFind(name)!);
+const CHECKS = {
+  'limits': [setUp, testNodeProgram, testLimits],
+  'nodes': [setUp, testNodes],
+  'oldest-cdk': [testOldestCdk, testCompatibility],
+  'consumers': [...build, packageAsReleased, testConsumers],
+};
+for (const [job, tasks] of Object.entries(CHECKS)) {
+  project.buildWorkflow!.addPostBuildJobCommands(job, tasks.map(task => `sudo --preserve-env env "PATH=$PATH" npx projen ${task.name}`), {
+    checkoutRepo: true,
+    installDeps: true,
+    tools: { node: { version: '24' }, python: { version: '3.x' }, java: { version: '17' }, go: { version: 'stable' } },
+  });
+}
+
 project.package.setScript('test', 'projen test:all');
 
 // Not a task: with --json, its output must be the object alone.
 project.package.setScript('demo', 'bash testbed/setup.sh 1>&2; tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
 
 project.package.setScript('bench', 'tsx --tsconfig tsconfig.dev.json bench/pull.ts');
+
+// Who owns the names must be known.
+project.tasks.tryFind('release')!.prependExec('bash .ci/refuse-placeholders.sh');
 
 // jsii writes a tsconfig.json for src alone; the linter is to know all of the code.
 const eslintrc = project.tryFindObjectFile('.eslintrc.json')!;
@@ -113,7 +166,18 @@ for (const [language, options] of Object.entries({ js: '', python: '', java: ` -
 project.tasks.tryFind('package:js')!.prependExec('cp dist/changelog.md CHANGELOG.md', { condition: 'test -f dist/changelog.md' });
 
 // The default of the publishing tool is the same, and no workflow needs a registry's host name.
-project.github!.tryFindWorkflow('release')!.file!.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
+const releaseWorkflow = project.github!.tryFindWorkflow('release')!.file!;
+releaseWorkflow.patch(JsonPatch.remove('/jobs/release_npm/steps/9/env/NPM_REGISTRY'));
+
+// What the release is made of, for those who must know: beside the changelog on the page of the release.
+releaseWorkflow.patch(
+  JsonPatch.add('/jobs/release/steps/5', { name: 'SBOM', run: 'npm sbom --omit dev --package-lock-only --sbom-format cyclonedx > dist/sbom.cdx.json' }),
+  JsonPatch.replace('/jobs/release_github/steps/3/run', [
+    'tag=$(cat "$RELEASE_TAG_FILE") &&',
+    'gh release view "$tag" -R "$GITHUB_REPOSITORY" 2>/dev/null ||',
+    'gh release create "$tag" dist/sbom.cdx.json -R "$GITHUB_REPOSITORY" -F "$CHANGELOG_FILE" -t "$tag" --target "$GITHUB_SHA"',
+  ].join('\n')),
+);
 
 // 1.13.0 was published without the packages of some of its platforms, which a lock file must name.
 project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });

@@ -5,7 +5,7 @@ import { NAME, ROOT, TOOLS, tarball } from './built';
 import { shell } from './shell';
 import { count, differences, templatesOf } from './templates';
 
-const EXAMPLE = path.join(ROOT, 'examples', 'whole-api');
+export const EXAMPLE = path.join(ROOT, 'examples', 'whole-api');
 
 export class Workshop {
   private readonly twins = new Map<string, Promise<string>>();
