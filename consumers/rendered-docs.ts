@@ -95,7 +95,7 @@ async function checkJava(workshop: Workshop, examples: string[]): Promise<void> 
   const sources = path.join(folder, 'src', 'main', 'java', 'example');
   fs.rmSync(sources, { recursive: true });
   fs.mkdirSync(sources);
-  const imports = ['java.util', 'software.amazon.awscdk', 'software.constructs', javaPackage(), ...modules.map(({ module }) => `software.amazon.awscdk.services.${module.replace('aws-', '').replace(/-/g, '.')}`)];
+  const imports = ['java.util', 'software.amazon.awscdk', 'software.constructs', javaPackage(), ...modules.map(({ module }) => `software.amazon.awscdk.services.${javaModule(module)}`)];
   const parameters = constants.map(({ name, type }) => `final ${type} ${name}`).join(', ');
   for (const [index, example] of examples.entries()) {
     const own = example.match(/^import .*;$/gm) ?? [];
@@ -115,4 +115,9 @@ ${example.replace(/^import .*;$/gm, '')}
 
 function javaPackage(): string {
   return JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).jsii.targets.java.package ?? MAVEN.groupId;
+}
+
+/** aws-ecr-assets is ecr.assets, but aws-eks-v2 is eks_v2. */
+function javaModule(module: string): string {
+  return module.replace('aws-', '').replace(/-(?=v\d)/, '_').replace(/-/g, '.');
 }
