@@ -26,10 +26,11 @@ cluster = eks.Cluster(
     default_capacity=0,
 )
 gpu_nodes = cluster.add_nodegroup_capacity("Gpu", ami_type=eks.NodegroupAmiType.AL2023_X86_64_NVIDIA)
-node_role = iam.Role(
+# aws-cdk-lib names some parameters otherwise in Role than in IRole, which pyright (not mypy) takes for different methods.
+node_role: iam.IRole = iam.Role(  # pyright: ignore[reportAssignmentType]
     stack,
     "NodeRole",
-    assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+    assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),  # pyright: ignore[reportArgumentType]
     managed_policies=[
         iam.ManagedPolicy.from_aws_managed_policy_name("AmazonEKSWorkerNodePolicy"),
         iam.ManagedPolicy.from_aws_managed_policy_name("AmazonEKS_CNI_Policy"),
