@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { awscdk, javascript, JsonPatch } from 'projen';
 
 // Owner, repository and Maven group are not known yet: this is their only place, and nothing is released before they are.
@@ -190,3 +191,12 @@ project.gitignore.removePatterns('tsconfig.json');
 project.gitignore.addPatterns('/tsconfig.json');
 
 project.synth();
+
+// Documents and examples spell owner and Maven group too.
+for (const file of ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'examples/java/pom.xml', 'examples/java/src/main/java/example/WholeApi.java']) {
+  const text = readFileSync(file, 'utf8');
+  const named = text
+    .replace(/\b(github|raw\.githubusercontent)\.com\/[\w-]+\/cdk-eks-image-prefetcher/g, `$1.com/${OWNER}/cdk-eks-image-prefetcher`)
+    .replace(/\bio\.github\.[\w-]+(?=\.eksimageprefetcher|<)/g, MAVEN_GROUP_ID);
+  if (named !== text) writeFileSync(file, named);
+}
