@@ -96,15 +96,20 @@ async function checkJava(workshop: Workshop, examples: string[]): Promise<void> 
   const sources = path.join(folder, 'src', 'main', 'java', 'example');
   fs.rmSync(sources, { recursive: true });
   fs.mkdirSync(sources);
-  const imports = ['java.util', 'software.amazon.awscdk', 'software.constructs', javaPackage(), ...modules.map(({ module }) => `software.amazon.awscdk.services.${javaModule(module)}`)];
-  const parameters = constants.map(({ name, type }) => `final ${type} ${name}`).join(', ');
+  const packages = ['software.amazon.awscdk', 'software.constructs', javaPackage(), ...modules.map(({ module }) => `software.amazon.awscdk.services.${javaModule(module)}`)];
+  // Fields, which an example may hide by a variable of its own.
+  const fields = constants.map(({ name, type }) => `  ${type} ${name};`).join('\n');
   for (const [index, example] of examples.entries()) {
     const own = example.match(/^import .*;$/gm) ?? [];
     fs.writeFileSync(path.join(sources, `Snippet${index}.java`), `package example;
-${imports.map(name => `import ${name}.*;`).join('\n')}
+import java.util.List;
+import java.util.Map;
+${packages.map(name => `import ${name}.*;`).join('\n')}
 ${own.join('\n')}
 class Snippet${index} extends Stack {
-  Snippet${index}(final Construct scope, final String id, ${parameters}) {
+${fields}
+
+  Snippet${index}(final Construct scope, final String id) {
     super(scope, id);
 ${example.replace(/^import .*;$/gm, '')}
   }
