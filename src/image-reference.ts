@@ -1,4 +1,5 @@
-import { Token } from 'aws-cdk-lib';
+import { ACCOUNT, DOMAIN, REGION, SERVICE } from './ecr-hosts';
+import { isBeforeLookup, isKnownLater } from './known-later';
 
 /**
  * The grammar of image references. The node program and the `allowedPattern`s of the documents enforce the same one,
@@ -12,13 +13,23 @@ const REPOSITORY = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
 const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
 const DIGEST = 'sha256:[a-f0-9]{64}';
 const LABEL = '[a-z0-9]+(?:-+[a-z0-9]+)*';
-const HOST = `${LABEL}(?:\\.${LABEL})*(?::[0-9]{1,5})?`;
 
 export const REPOSITORY_PATTERN = `^${REPOSITORY}$`;
 export const TAG_PATTERN = `^${TAG}$`;
 
-const REFERENCE = new RegExp(`^(?:(${HOST})/)?(${REPOSITORY})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
-const ECR_HOST = /^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:on\.aws|on\.amazonwebservices\.com\.cn|amazonaws\.com(?:\.cn)?|c2s\.ic\.gov|sc2s\.sgov\.gov)$/;
+const HOST = new RegExp(`^${LABEL}(?:\\.${LABEL})*(?::([0-9]{1,5}))?$`);
+
+/** How CDK writes a token into a text. */
+const TOKEN = /\$\{Token\[[^\]]+\]\}/g;
+/** What a token is while the grammar is tried: characters that are right anywhere in a repository, a tag or a host. */
+const MASK = 'cdktoken[0-9]+x';
+const MASKED_DIGEST = `sha256:${MASK}|${MASK}`;
+const ECR_HOST = new RegExp(`^(${ACCOUNT}|${MASK})\\.${SERVICE}\\.(${REGION}|${MASK})\\.(?:${DOMAIN}|${MASK})$`);
+
+const IN_REGISTRY = new RegExp(`^(${REPOSITORY})(?::(${TAG}))?(?:@(${DIGEST}|${MASKED_DIGEST}))?$`);
+
+/** Stands in until a lookup has given the name. */
+const BEFORE_LOOKUP: ParsedReference = { host: 'docker.io', path: 'library/not-looked-up-yet', tag: 'latest', saysTag: true };
 
 /** One image reference, taken apart. */
 export interface ParsedReference {
@@ -26,52 +37,86 @@ export interface ParsedReference {
   readonly path: string;
   readonly tag?: string;
   readonly digest?: string;
+  /** Whether the tag was said, not implied. */
+  readonly saysTag: boolean;
+  /** Where the registry is, when it is a private one of ECR. */
+  readonly ecr?: { readonly account: string; readonly region: string };
 }
 
 /**
- * Spells a reference out as the kubelet does (`nginx` is `docker.io/library/nginx:latest`).
- * With a tag and a digest the digest wins, as it does when the kubelet pulls.
+ * Spells a reference out as the kubelet does (`nginx` is `docker.io/library/nginx:latest`). With a tag and a digest the
+ * digest wins, as it does when the kubelet pulls.
+ *
+ * Parts of it may be tokens, where it shows what they are: account, region and repository of an ECR host, a tag, a digest.
  */
 export function parseReference(name: string): ParsedReference {
-  if (Token.isUnresolved(name)) {
+  if (isBeforeLookup(name)) return BEFORE_LOOKUP;
+  const { masked, unmask } = mask(name);
+  const { host, rest } = splitHost(masked);
+  const ecr = ECR_HOST.exec(host);
+  const [repository] = rest.split(/[:@]/);
+  const isWithToken = (text: string) => new RegExp(MASK).test(text) && masked !== name;
+  // A token at its end may bring a tag of its own; in an ECR host it is the name of a repository.
+  if (!ecr && (isWithToken(host) || (isWithToken(repository) && (host === 'docker.io' || repository === rest)))) {
     throw new Error('an image name must be known at synth, got a token: name ECR repositories by ImageSelection.tag() or ImageSelection.digest(), which take tokens');
   }
-  const [first, ...rest] = name.split('/');
-  // The kubelet's rule: the first part is a host only when it looks like one.
-  const named = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  const spelled = named ? name : `docker.io/${rest.length > 0 ? name : `library/${name}`}`;
-  const match = REFERENCE.exec(spelled);
-  if (!match || match[2].length > 255) {
+  if (!ecr && !isHost(host)) {
+    throw new Error(`an image name must be spelled with a registry of lower-case letters, digits, - and . (and a port up to 65535), got '${host}' in '${name}'`);
+  }
+  const match = IN_REGISTRY.exec(rest);
+  // The kubelet takes 64 hexadecimal digits for the id of an image.
+  if (!match || match[1].length > 255 || /^[a-f0-9]{64}$/.test(name)) {
     throw new Error(`an image name must be [HOST/]repository[:tag][@sha256:digest] in the characters registries allow, got '${name}'`);
   }
-  const [, host, path, tag, digest] = match;
-  if (digest) return { host, path, digest };
-  return { host, path, tag: tag ?? 'latest' };
+  const [, path, tag, digest] = match.map(part => part && unmask(part));
+  return {
+    host: unmask(host),
+    path,
+    ...digest ? { digest } : { tag: tag ?? 'latest' },
+    saysTag: tag !== undefined || digest !== undefined,
+    ...ecr ? { ecr: { account: unmask(ecr[1]), region: unmask(ecr[2]) } } : {},
+  };
 }
 
-/** Account and region of a private ECR host name, or undefined for any other registry. */
-export function parseEcrHost(host: string): { account: string; region: string } | undefined {
-  const match = ECR_HOST.exec(host);
-  return match ? { account: match[1], region: match[2] } : undefined;
+/** The kubelet's rule: the first part is a host only when it looks like one. */
+function splitHost(name: string): { host: string; rest: string } {
+  const slash = name.indexOf('/');
+  const first = name.slice(0, Math.max(slash, 0));
+  const isNamed = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
+  const host = isNamed ? first : 'docker.io';
+  const rest = isNamed ? name.slice(slash + 1) : name;
+  if (host !== 'docker.io' && host !== 'index.docker.io') return { host, rest };
+  return { host: 'docker.io', rest: rest.includes('/') ? rest : `library/${rest}` };
+}
+
+function isHost(host: string): boolean {
+  const match = HOST.exec(host);
+  return match !== null && Number(match[1] ?? 0) <= 65_535;
+}
+
+function mask(name: string): { masked: string; unmask: (text: string) => string } {
+  const tokens: string[] = [];
+  const masked = name.replace(TOKEN, token => `cdktoken${tokens.push(token) - 1}x`);
+  return { masked, unmask: text => text.replace(/cdktoken([0-9]+)x/g, (same, index) => tokens[index] ?? same) };
 }
 
 export function validateRepositoryName(name: string): void {
-  if (Token.isUnresolved(name)) return;
+  if (isKnownLater(name)) return;
   if (name.length < 2 || name.length > 256 || !new RegExp(REPOSITORY_PATTERN).test(name)) {
     throw new Error(`a repository name must be 2 to 256 characters of a-z, 0-9 and the separators . _ - /, got '${name}'`);
   }
 }
 
 export function validateTag(tag: string): void {
-  if (Token.isUnresolved(tag)) return;
-  if (!new RegExp(TAG_PATTERN).test(tag)) {
+  if (typeof tag === 'string' && isKnownLater(tag)) return;
+  if (typeof tag !== 'string' || !new RegExp(TAG_PATTERN).test(tag)) {
     throw new Error(`an image tag must be 1 to 128 characters of A-Z, a-z, 0-9, . _ and -, not starting with . or -, got '${tag}'`);
   }
 }
 
 export function validateDigest(digest: string): void {
-  if (Token.isUnresolved(digest)) return;
-  if (!new RegExp(`^${DIGEST}$`).test(digest)) {
+  if (typeof digest === 'string' && isKnownLater(digest)) return;
+  if (typeof digest !== 'string' || !new RegExp(`^${DIGEST}$`).test(digest)) {
     throw new Error(`an image digest must be sha256: and 64 hexadecimal digits, got '${digest}'`);
   }
 }

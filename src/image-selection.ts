@@ -1,11 +1,16 @@
-import { Annotations, Aws, Stack, Token } from 'aws-cdk-lib';
+import { Stack, Token } from 'aws-cdk-lib';
 import type { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import type { aws_ecr } from 'aws-cdk-lib/interfaces';
-import type { Construct } from 'constructs';
-import { parseEcrHost, parseReference, validateDigest, validateRepositoryName, validateTag } from './image-reference';
-import type { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection-config';
+import type { Construct, IConstruct } from 'constructs';
+import { imageOfPlace, imageOfRepository } from './ecr-repository';
+import { parseReference, validateDigest, validateRepositoryName, validateTag } from './image-reference';
+import type { ImageSelectionConfig } from './image-selection-config';
+import { isToken } from './known-later';
+import { imagesOfManifests } from './manifests';
+import { namedImages } from './named-images';
 import type { TagFilter } from './tag-filter';
 import { validateTagFilter } from './tag-patterns';
+import { validateList } from './validate-list';
 
 /** Options of `ImageSelection.repository()`. */
 export interface RepositoryImagesOptions {
@@ -36,14 +41,12 @@ export abstract class ImageSelection {
    * @throws an error at synth when `keep` is not 1 to 100, or when no tag can pass the filter
    */
   public static repository(repository: aws_ecr.IRepositoryRef, options: RepositoryImagesOptions = {}): ImageSelection {
-    return new EcrSelection(repository, () => {
-      const keep = options.keep ?? 1;
-      if (!Token.isUnresolved(keep) && (!Number.isInteger(keep) || keep < 1 || keep > 100)) {
-        throw new Error(`keep must be a whole number from 1 to 100, got ${keep}`);
-      }
-      validateTagFilter(options.tags ?? {});
-      return { keep, tags: options.tags };
-    });
+    const keep = options.keep ?? 1;
+    if (!Token.isUnresolved(keep) && (!Number.isInteger(keep) || keep < 1 || keep > 100)) {
+      throw new Error(`keep must be a whole number from 1 to 100, got ${keep}`);
+    }
+    validateTagFilter(options.tags ?? {});
+    return new EcrSelection(repository, { keep, tags: options.tags });
   }
 
   /**
@@ -52,10 +55,8 @@ export abstract class ImageSelection {
    * @throws an error at synth when no such tag can exist
    */
   public static tag(repository: aws_ecr.IRepositoryRef, tag: string): ImageSelection {
-    return new EcrSelection(repository, () => {
-      validateTag(tag);
-      return { tag };
-    });
+    validateTag(tag);
+    return new EcrSelection(repository, { tag });
   }
 
   /**
@@ -64,21 +65,44 @@ export abstract class ImageSelection {
    * @throws an error at synth when it is no digest
    */
   public static digest(repository: aws_ecr.IRepositoryRef, digest: string): ImageSelection {
-    return new EcrSelection(repository, () => {
-      validateDigest(digest);
-      return { digest };
-    });
+    validateDigest(digest);
+    return new EcrSelection(repository, { digest });
   }
 
   /**
    * An image of any registry by its name, as a pod spec has it: `public.ecr.aws/nginx/nginx:1.27`, `quay.io/org/app@sha256:…`,
    * or a Docker Hub short name (`nginx` is `docker.io/library/nginx:latest`). The nodes use the credentials that their kubelet
-   * has for that registry. A private ECR repository named this way gets the same permissions and push events as `tag()`.
+   * has for that registry. A private ECR repository named this way, by a `repositoryUri` too, gets the same permissions and push
+   * events as `tag()`.
    *
-   * @throws an error at synth when it is no image name, or not known at synth
+   * @throws an error at synth when it is no image name, or when its registry and repository are not known at synth
    */
   public static registry(name: string): ImageSelection {
-    return new RegistrySelection(name);
+    if (typeof name === 'string' && !isToken(name)) parseReference(name);
+    return new NamedSelection(() => [name]);
+  }
+
+  /**
+   * Every image that Kubernetes manifests name, in the order as written: in containers, init containers, ephemeral
+   * containers and image volumes of whatever has a pod template (Deployment, CronJob, List, Argo Rollout, RayCluster, …).
+   * Each image counts as in `registry()`.
+   *
+   * @param manifests parsed manifests, as `cluster.addManifest()` takes them
+   * @throws an error at synth when they name no image, or one that is no image name
+   */
+  public static manifests(...manifests: Record<string, any>[]): ImageSelection {
+    validateList('manifests of an ImageSelection', manifests, ': leave empty documents out');
+    return new NamedSelection(() => imagesOfManifests(manifests));
+  }
+
+  /**
+   * Every image that `KubernetesManifest` constructs of aws-eks and aws-eks-v2 name (what `cluster.addManifest()` returns);
+   * see `manifests()`.
+   *
+   * @throws an error at synth when one of them is no `KubernetesManifest`, when they name no image, or one that is no image name
+   */
+  public static kubernetesManifests(...manifests: IConstruct[]): ImageSelection {
+    return ImageSelection.manifests(...manifests);
   }
 
   /** An image that this CDK app builds. */
@@ -98,6 +122,8 @@ export abstract class ImageSelection {
    * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
    */
   public static pullThroughCache(repositoryName: string, tag: string): ImageSelection {
+    validateRepositoryName(repositoryName);
+    validateTag(tag);
     return new PullThroughCacheSelection(repositoryName, tag);
   }
 
@@ -110,40 +136,26 @@ export abstract class ImageSelection {
 }
 
 class EcrSelection extends ImageSelection {
-  constructor(
-    private readonly repository: aws_ecr.IRepositoryRef,
-    private readonly images: () => Pick<ImageSelectionConfig, 'keep' | 'tags' | 'tag' | 'digest'>,
-  ) {
+  constructor(private readonly repository: aws_ecr.IRepositoryRef, private readonly images: Pick<ImageSelectionConfig, 'keep' | 'tags' | 'tag' | 'digest'>) {
     super();
+    if (!repository) {
+      throw new Error(`an ImageSelection of a repository must be given one, got ${repository}`);
+    }
+    validateRepositoryName(repository.repositoryRef.repositoryName);
   }
 
-  public _bind(_scope: Construct): ImageSelectionConfig[] {
-    const { repositoryName, repositoryArn } = this.repository.repositoryRef;
-    validateRepositoryName(repositoryName);
-    // An ARN that is spelled out knows better than `env`: Repository.fromRepositoryAttributes() leaves that at the stack's.
-    const [, , , region, account] = repositoryArn.split(':').length >= 6 ? repositoryArn.split(':') : [];
-    return [{
-      ...ecrImage({ account: account ?? this.repository.env.account, region: region ?? this.repository.env.region, repositoryArn }, repositoryName),
-      ...this.images(),
-    }];
+  public _bind(scope: Construct): ImageSelectionConfig[] {
+    return [{ ...imageOfRepository(scope, this.repository), ...this.images }];
   }
 }
 
-class RegistrySelection extends ImageSelection {
-  constructor(private readonly name: string) {
+class NamedSelection extends ImageSelection {
+  constructor(private readonly names: (scope: Construct) => string[]) {
     super();
   }
 
   public _bind(scope: Construct): ImageSelectionConfig[] {
-    const reference = parseReference(this.name);
-    if (reference.tag === 'latest' && !this.name.endsWith(':latest')) {
-      Annotations.of(scope).addWarningV2('cdk-eks-image-prefetcher:impliedLatest',
-        `image '${this.name}' names no tag, so it is kept as '${reference.host}/${reference.path}:latest': name the tag or digest that your pods name`);
-    }
-    const location = parseEcrHost(reference.host);
-    if (!location) return [reference];
-    const repositoryArn = Stack.of(scope).formatArn({ service: 'ecr', ...location, resource: 'repository', resourceName: reference.path });
-    return [{ ...reference, ecr: { ...location, repositoryArn } }];
+    return namedImages(scope, this.names(scope));
   }
 }
 
@@ -153,14 +165,6 @@ class PullThroughCacheSelection extends ImageSelection {
   }
 
   public _bind(scope: Construct): ImageSelectionConfig[] {
-    validateRepositoryName(this.repositoryName);
-    validateTag(this.tag);
-    const { account, region } = Stack.of(scope);
-    const repositoryArn = Stack.of(scope).formatArn({ service: 'ecr', resource: 'repository', resourceName: this.repositoryName });
-    return [{ ...ecrImage({ account, region, repositoryArn }, this.repositoryName), tag: this.tag, pullThroughCache: true }];
+    return [{ ...imageOfPlace(scope, Stack.of(scope), this.repositoryName), tag: this.tag, pullThroughCache: true }];
   }
-}
-
-function ecrImage(location: EcrRepositoryLocation, path: string): ImageSelectionConfig {
-  return { host: `${location.account}.dkr.ecr.${location.region}.${Aws.URL_SUFFIX}`, path, ecr: location };
 }

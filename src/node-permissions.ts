@@ -4,6 +4,7 @@ import { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { chunkByLength } from './estimated-length';
 import type { ImageSelectionConfig } from './image-selection-config';
+import { attachAwsManagedPolicy, isOfOtherAccount, isRoleOfApp, isSpelledOut, roleBehind, roleImportedAgain, roleOfArn } from './node-role';
 import type { SelectedNodes } from './node-selection-config';
 
 const SSM_CORE = 'AmazonSSMManagedInstanceCore';
@@ -31,15 +32,24 @@ export class NodePermissions extends Construct {
   constructor(scope: Construct, id: string, props: NodePermissionsProps) {
     super(scope, id);
 
-    // The last one of an ARN counts: a role that is given may be made here where a node group shows but an ARN.
-    const seen = props.nodes.flatMap(nodes => nodes.role ?? []);
-    const roles = [...new Map(seen.map(role => [role.roleArn, role])).values()];
     const statements = [...pullStatements(props.images), ...baseStatements(props.logGroup)];
+    const actions = [...new Set(statements.flatMap(statement => statement.actions))].join(', ');
+    const roles: iam.IRole[] = [];
 
-    for (const role of roles) {
-      if (iam.Role.isRole(role)) {
-        role.addManagedPolicy(iam.ManagedPolicy.fromAwsManagedPolicyName(SSM_CORE));
+    for (const role of rolesOf(this, props.nodes)) {
+      if (isOfOtherAccount(this, role)) {
+        warnOfFixedRole(this, role, actions);
+        continue;
+      }
+      const { attached, takesPolicies } = attachAwsManagedPolicy(role, SSM_CORE);
+      if (takesPolicies) {
+        roles.push(role);
       } else {
+        // Where roles are customized, this enters the report of what they need; elsewhere it changes nothing.
+        for (const statement of statements) role.addToPrincipalPolicy(statement);
+        warnOfFixedRole(this, role, actions);
+      }
+      if (takesPolicies && !attached) {
         Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:importedNodeRole',
           `node role '${role.node.path}' is imported, so the AWS managed policy ${SSM_CORE} cannot be attached to it here: attach it where the role is made, unless it is there already`);
       }
@@ -59,13 +69,33 @@ export class NodePermissions extends Construct {
       }
     }
 
-    const unseen = props.nodes.filter(nodes => !nodes.role);
+    const unseen = props.nodes.filter(nodes => !isVisible(nodes));
     if (unseen.length > 0) {
-      const actions = [...new Set(statements.flatMap(statement => statement.actions))];
       Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:nodeRoleNotVisible',
-        `the IAM role of ${unseen.map(nodes => nodes.description).join('; ')} cannot be seen from here: give it as nodeRole of the selection, or attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions.join(', ')} (on the selected repositories and the log group)`);
+        `the IAM role of ${unseen.map(nodes => nodes.description).join('; ')} cannot be seen from here: give it as nodeRole of the selection, or attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions} (on the selected repositories and the log group)`);
     }
   }
+}
+
+/** Each role once. What shows but an ARN may be a role of this app, or one that is given. */
+function rolesOf(scope: Construct, nodes: SelectedNodes[]): iam.IRole[] {
+  const roles = new Map<string, iam.IRole>();
+  for (const { role, roleArn } of nodes) {
+    const arn = role?.roleArn ?? roleArn;
+    if (arn === undefined || (role === undefined && roles.has(arn))) continue;
+    const found = (role ? roleImportedAgain(scope, role) ?? role : roleBehind(scope, arn)) ?? roleOfArn(scope, arn);
+    if (found) roles.set(arn, found);
+  }
+  return [...new Set(roles.values())];
+}
+
+function isVisible({ role, roleArn }: SelectedNodes): boolean {
+  return role !== undefined || (roleArn !== undefined && (isRoleOfApp(roleArn) || isSpelledOut(roleArn)));
+}
+
+function warnOfFixedRole(scope: Construct, role: iam.IRole, actions: string): void {
+  Annotations.of(scope).addWarningV2('cdk-eks-image-prefetcher:fixedNodeRole',
+    `node role '${role.node.path}' may not be changed from here (it is immutable, or of another account): attach to it the AWS managed policy ${SSM_CORE} and the actions ${actions} (on the selected repositories and the log group), unless they are there already`);
 }
 
 function pullStatements(images: ImageSelectionConfig[]): iam.PolicyStatement[] {

@@ -11,6 +11,13 @@ export interface SelectedNodes {
    * @default - not visible from here, and not given
    */
   readonly role?: iam.IRole;
+
+  /**
+   * The ARN of their IAM role.
+   *
+   * @default - only `role`, if that
+   */
+  readonly roleArn?: string;
 }
 
 /** What a `NodeSelection` comes down to. */

@@ -1,18 +1,22 @@
-import { CfnResource, Fn, Stack, Token } from 'aws-cdk-lib';
-import { CfnNodegroup } from 'aws-cdk-lib/aws-eks';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type { aws_autoscaling, aws_eks } from 'aws-cdk-lib/interfaces';
 import type { Construct } from 'constructs';
+import { isAutoMode, isFargateCluster } from './eks-cluster';
+import { nameInTag, nodegroupName, roleArnOf, validateNodegroup } from './eks-nodegroup';
+import { isKnownLater, readable } from './known-later';
+import { UNFIT, unfitImageOfGroup } from './machine-image';
 import type { NodeSelectionConfig } from './node-selection-config';
 import { KARPENTER_CLUSTER_TAG, MANAGED_CLUSTER_TAG, ownedTag } from './node-targets';
+import { validateList } from './validate-list';
 
-/** Options of the node selections that don't show the nodes' IAM role. */
+/** Options of a node selection. */
 export interface NodeSelectionOptions {
   /**
-   * IAM role of these nodes. It gets the AWS managed policy AmazonSSMManagedInstanceCore, and pull and list permissions
-   * on the selected repositories only. For nodes of several roles, repeat the selection with each of them.
+   * IAM role of these nodes, where the selection does not show it. It gets the AWS managed policy
+   * AmazonSSMManagedInstanceCore, and pull and list permissions on the selected repositories only. For nodes of several
+   * roles, repeat the selection with each of them.
    *
-   * @default - a warning says what to attach to the role
+   * @default - the role that the node group or Auto Scaling group shows; else a warning says what to attach
    */
   readonly nodeRole?: iam.IRole;
 }
@@ -27,10 +31,10 @@ export abstract class NodeSelection {
   /**
    * Managed node groups: of aws-eks, aws-eks-v2, `CfnNodegroup`, imported by name.
    *
-   * @throws an error at synth for a node group of another cluster and for Windows nodes
+   * @throws an error at synth for a node group of another cluster, and for Windows and Bottlerocket nodes
    */
-  public static nodegroups(nodegroups: aws_eks.INodegroupRef[]): NodeSelection {
-    return new Nodegroups(nodegroups);
+  public static nodegroups(nodegroups: aws_eks.INodegroupRef[], options: NodeSelectionOptions = {}): NodeSelection {
+    return new Nodegroups(nodegroups, options);
   }
 
   /**
@@ -55,15 +59,19 @@ export abstract class NodeSelection {
     return new WholeCluster(options);
   }
 
-  /** The instances of an Auto Scaling group. */
-  public static autoScalingGroup(group: aws_autoscaling.IAutoScalingGroupRef): NodeSelection {
-    return new AutoScalingGroup(group);
+  /**
+   * The instances of an Auto Scaling group.
+   *
+   * @throws an error at synth for Windows, Bottlerocket and Amazon Linux 2 nodes, as far as the machine image shows
+   */
+  public static autoScalingGroup(group: aws_autoscaling.IAutoScalingGroupRef, options: NodeSelectionOptions = {}): NodeSelection {
+    return new AutoScalingGroup(group, options);
   }
 
   /**
    * The nodes of Karpenter node pools of the cluster, by the pools' names.
    *
-   * @throws an error at synth when there is no name, or one that cannot exist
+   * @throws an error at synth when there is no name, or one that cannot exist, and for a cluster in Auto Mode
    */
   public static karpenterNodePools(nodePoolNames: string[], options: NodeSelectionOptions = {}): NodeSelection {
     return new KarpenterNodePools(nodePoolNames, options);
@@ -72,7 +80,8 @@ export abstract class NodeSelection {
   /**
    * Instances by tags: they carry each key (1 to 5) with one of its values (1 to 50). No tag of the cluster is added.
    *
-   * @throws an error at synth when there are no or more than five keys, or a key has no or more than 50 values
+   * @throws an error at synth when there are no or more than five keys, a key has no or more than 50 values, or one of
+   * them is longer than EC2's tags are (128 and 256 characters)
    * @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Target.html
    */
   public static tags(tags: { [tagKey: string]: string[] }, options: NodeSelectionOptions = {}): NodeSelection {
@@ -88,22 +97,29 @@ export abstract class NodeSelection {
 }
 
 const NODEGROUP_TAG = 'eks:nodegroup-name';
+/** `ec2.OperatingSystemType.WINDOWS` */
+const WINDOWS = 1;
 
 class Nodegroups extends NodeSelection {
-  constructor(private readonly nodegroups: aws_eks.INodegroupRef[]) {
+  constructor(private readonly nodegroups: aws_eks.INodegroupRef[], private readonly options: NodeSelectionOptions) {
     super();
+    validateList('nodegroups of a NodeSelection', nodegroups, ': defaultNodegroup of a cluster is undefined in Auto Mode, the default of aws-eks-v2, whose nodes run no SSM agent');
+    if (nodegroups.length === 0) {
+      throw new Error('a selection of node groups must name at least one, got an empty list');
+    }
   }
 
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
-    if (this.nodegroups.length === 0) {
-      throw new Error('a selection of node groups must name at least one, got an empty list');
-    }
     for (const nodegroup of this.nodegroups) {
       validateNodegroup(nodegroup, cluster);
     }
     return {
       tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.nodegroups.map(nodegroupName) }],
-      nodes: this.nodegroups.map(nodegroup => ({ description: `nodegroup ${nodegroup.node.path}`, role: roleOf(nodegroup) })),
+      nodes: this.nodegroups.map(nodegroup => ({
+        description: `nodegroup ${nodegroup.node.path}`,
+        role: (nodegroup as { role?: iam.IRole }).role ?? this.options.nodeRole,
+        roleArn: roleArnOf(nodegroup),
+      })),
     };
   }
 }
@@ -111,13 +127,13 @@ class Nodegroups extends NodeSelection {
 class NodegroupNames extends NodeSelection {
   constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
     super();
+    validateNames('node group', names);
   }
 
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
-    validateNames('node group', this.names);
     return {
-      tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names }],
-      nodes: [{ description: `nodegroups ${this.names.join(', ')}`, role: this.options.nodeRole }],
+      tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names.map(nameInTag) }],
+      nodes: [{ description: `nodegroups ${this.names.map(readable).join(', ')}`, role: this.options.nodeRole }],
     };
   }
 }
@@ -128,33 +144,35 @@ class WholeCluster extends NodeSelection {
   }
 
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
-    const compute = (cfnResourceOf(cluster) as { computeConfig?: { enabled?: unknown } } | undefined)?.computeConfig;
-    if (compute?.enabled === true) {
+    if (isAutoMode(cluster)) {
       throw new Error(`the whole of cluster '${cluster.node.path}' cannot be selected: it runs EKS Auto Mode, whose nodes run no SSM agent; select its managed node groups instead`);
     }
-    if ('defaultProfile' in cluster) {
+    if (isFargateCluster(cluster)) {
       throw new Error(`the whole of cluster '${cluster.node.path}' cannot be selected: its nodes are Fargate's, which run no SSM agent; select its managed node groups instead`);
     }
-    const name = cluster.clusterRef.clusterName;
     return {
-      tagSets: [{ [ownedTag(name)]: ['owned'] }],
+      tagSets: [{ [ownedTag(cluster.clusterRef.clusterName)]: ['owned'] }],
       nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: this.options.nodeRole }],
     };
   }
 }
 
 class AutoScalingGroup extends NodeSelection {
-  constructor(private readonly group: aws_autoscaling.IAutoScalingGroupRef) {
+  constructor(private readonly group: aws_autoscaling.IAutoScalingGroupRef, private readonly options: NodeSelectionOptions) {
     super();
+    if (!group) {
+      throw new Error(`a selection of an Auto Scaling group must be given one, got ${group}`);
+    }
+    const unfit = (group as { osType?: unknown }).osType === WINDOWS ? UNFIT.windows : unfitImageOfGroup(group);
+    if (unfit) {
+      throw new Error(`Auto Scaling group '${group.node.path}' runs ${unfit}: select Amazon Linux 2023 nodes`);
+    }
   }
 
   public _bind(): NodeSelectionConfig {
-    if ((this.group as { osType?: unknown }).osType === 1) {
-      throw new Error(`Auto Scaling group '${this.group.node.path}' runs Windows, which this library does not support: select Linux nodes`);
-    }
     return {
       tagSets: [{ 'aws:autoscaling:groupName': [this.group.autoScalingGroupRef.autoScalingGroupName] }],
-      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOf(this.group) }],
+      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOfGroup(this.group) ?? this.options.nodeRole }],
     };
   }
 }
@@ -162,13 +180,16 @@ class AutoScalingGroup extends NodeSelection {
 class KarpenterNodePools extends NodeSelection {
   constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
     super();
+    validateNames('Karpenter node pool', names);
   }
 
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
-    validateNames('Karpenter node pool', this.names);
+    if (isAutoMode(cluster)) {
+      throw new Error(`Karpenter node pools of cluster '${cluster.node.path}' cannot be selected: it runs EKS Auto Mode, whose nodes run no SSM agent; select nodes of a Karpenter of your own by NodeSelection.tags()`);
+    }
     return {
       tagSets: [{ [KARPENTER_CLUSTER_TAG]: [cluster.clusterRef.clusterName], 'karpenter.sh/nodepool': this.names }],
-      nodes: [{ description: `Karpenter node pools ${this.names.join(', ')}`, role: this.options.nodeRole }],
+      nodes: [{ description: `Karpenter node pools ${this.names.map(readable).join(', ')}`, role: this.options.nodeRole }],
     };
   }
 }
@@ -176,76 +197,53 @@ class KarpenterNodePools extends NodeSelection {
 class Tags extends NodeSelection {
   constructor(private readonly tags: { [tagKey: string]: string[] }, private readonly options: NodeSelectionOptions) {
     super();
-  }
-
-  public _bind(): NodeSelectionConfig {
-    const keys = Object.keys(this.tags);
+    const keys = Object.keys(tags ?? {});
     if (keys.length < 1 || keys.length > 5) {
       throw new Error(`a selection by tags must have 1 to 5 tag keys, got ${keys.length}: Systems Manager takes no more`);
     }
     for (const key of keys) {
-      if (this.tags[key].length < 1 || this.tags[key].length > 50) {
-        throw new Error(`tag '${key}' must have 1 to 50 values, got ${this.tags[key].length}: Systems Manager takes no more`);
-      }
+      validateTagOfInstances(key, tags[key]);
     }
+  }
+
+  public _bind(): NodeSelectionConfig {
+    const keys = Object.keys(this.tags).map(readable).sort();
     return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: this.options.nodeRole }] };
   }
 }
 
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */
+function validateTagOfInstances(key: string, values: string[]): void {
+  if (!isKnownLater(key) && (key.length < 1 || key.length > 128)) {
+    throw new Error(`a tag key must be 1 to 128 characters, got ${key.length}${key ? `: '${key}'` : ''}`);
+  }
+  validateList(`tag '${readable(key)}'`, values);
+  if (values.length < 1 || values.length > 50) {
+    throw new Error(`tag '${readable(key)}' must have 1 to 50 values, got ${values.length}: Systems Manager takes no more`);
+  }
+  const long = values.find(value => !isKnownLater(value) && value.length > 256);
+  if (long) {
+    throw new Error(`a value of tag '${readable(key)}' must be at most 256 characters, got ${long.length}: '${long}'`);
+  }
+}
+
 function validateNames(what: string, names: string[]): void {
-  if (names.length === 0) throw new Error(`a selection by ${what} names must have at least one name, got none`);
+  validateList(`${what} names`, names);
+  if (names.length === 0) {
+    throw new Error(`a selection by ${what} names must have at least one name, got none`);
+  }
   for (const name of names) {
-    if (!Token.isUnresolved(name) && !/^[0-9A-Za-z][A-Za-z0-9._-]{0,252}$/.test(name)) {
+    if (!isKnownLater(name) && !/^[0-9A-Za-z][A-Za-z0-9._-]{0,252}$/.test(name)) {
       throw new Error(`a ${what} name must be letters, digits, . _ and -, got '${name}'`);
     }
   }
 }
 
-/**
- * The name as the node's tag has it. `nodegroupName` of an L2 is CLUSTER/NAME unless a feature flag is set, so the resource
- * behind it is asked; what is imported says its name, or has an ARN `…:nodegroup/CLUSTER/NAME/ID`.
- */
-function nodegroupName(nodegroup: aws_eks.INodegroupRef): string {
-  const resource = cfnResourceOf(nodegroup);
-  if (resource) return (resource as CfnNodegroup).attrNodegroupName;
-  const named = (nodegroup as { nodegroupName?: string }).nodegroupName;
-  return named ?? Fn.select(2, Fn.split('/', nodegroup.nodegroupRef.nodegroupArn));
-}
-
-function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws_eks.IClusterRef): void {
-  const resource = cfnResourceOf(nodegroup) as CfnNodegroup | undefined;
-  if (!resource) return;
-  if (isOfOtherCluster(nodegroup, resource.clusterName as string, cluster)) {
-    throw new Error(`nodegroup '${nodegroup.node.path}' is of another cluster than '${cluster.node.path}': give each cluster an ImagePrefetcher of its own`);
+/** A group that is launched by a template throws where that does not show its role. */
+function roleOfGroup(group: aws_autoscaling.IAutoScalingGroupRef): iam.IRole | undefined {
+  try {
+    return (group as { role?: iam.IRole }).role;
+  } catch {
+    return undefined;
   }
-  if (typeof resource.amiType === 'string' && resource.amiType.startsWith('WINDOWS')) {
-    throw new Error(`nodegroup '${nodegroup.node.path}' runs Windows (${resource.amiType}), which this library does not support: leave it out`);
-  }
-  if (typeof resource.amiType === 'string' && resource.amiType.startsWith('BOTTLEROCKET')) {
-    throw new Error(`nodegroup '${nodegroup.node.path}' runs Bottlerocket (${resource.amiType}), where SSM reaches no containerd: leave it out, or bake the images into its data volume's snapshot`);
-  }
-}
-
-/** Names that are known only at deployment differ when they come from different resources. */
-function isOfOtherCluster(nodegroup: aws_eks.INodegroupRef, name: string, cluster: aws_eks.IClusterRef): boolean {
-  const own = cluster.clusterRef.clusterName;
-  if (!Token.isUnresolved(name) && !Token.isUnresolved(own)) return name !== own;
-  if (!Token.isUnresolved(name) || !Token.isUnresolved(own)) return false;
-  const owner = (nodegroup as { cluster?: aws_eks.IClusterRef }).cluster ?? nodegroup;
-  if (Stack.of(owner) !== Stack.of(cluster)) return owner !== nodegroup;
-  return JSON.stringify(Stack.of(owner).resolve(name)) !== JSON.stringify(Stack.of(cluster).resolve(own));
-}
-
-function cfnResourceOf(construct: aws_eks.IClusterRef | aws_eks.INodegroupRef): CfnResource | undefined {
-  if (CfnResource.isCfnResource(construct)) return construct;
-  return construct.node.findAll().find((child): child is CfnResource =>
-    CfnResource.isCfnResource(child) && /^AWS::EKS::(Cluster|Nodegroup)$/.test(child.cfnResourceType));
-}
-
-/** The role of an L2 is a property; of an L1 there is only its ARN. */
-function roleOf(construct: aws_eks.INodegroupRef | aws_autoscaling.IAutoScalingGroupRef): iam.IRole | undefined {
-  const role = (construct as { role?: iam.IRole }).role;
-  if (role || !(construct instanceof CfnNodegroup)) return role;
-  if (typeof construct.nodeRole !== 'string') return undefined;
-  return iam.Role.fromRoleArn(construct, 'NodeRole', construct.nodeRole);
 }

@@ -16,14 +16,17 @@ const MOST_VALUES = 50;
 
 /**
  * Tag sets as targets within Systems Manager's limits: sets that differ only in the values of their last key become
- * one, and a key with many values becomes several targets.
+ * one, and a key with many values becomes several targets. In which order the keys of a set come doesn't matter: Java's
+ * maps change theirs from run to run.
  */
 export function toNodeTargets(tagSets: { [tagKey: string]: string[] }[]): NodeTarget[] {
   const merged = new Map<string, NodeTarget>();
   for (const tagSet of tagSets.filter(each => !isWithinWholeCluster(each, tagSets))) {
-    const target = Object.entries(tagSet).map(([key, values]) => ({ key, values: [...new Set(values)] }));
+    const target = Object.keys(tagSet).sort().map(key => ({ key, values: [...new Set(tagSet[key])] }));
     const last = target[target.length - 1];
-    const identity = JSON.stringify([target.slice(0, -1), last.key]);
+    // A list known only at deployment can't be joined with another.
+    const own = last.values.some(value => value.startsWith('#{Token[')) ? last.values : undefined;
+    const identity = JSON.stringify([target.slice(0, -1).map(({ key, values }) => [key, [...values].sort()]), last.key, own]);
     const known = merged.get(identity);
     if (known) {
       const values = known[known.length - 1].values;

@@ -37,7 +37,8 @@ export function createAutomationRole(scope: Construct, id: string, documentName:
     role.addToPolicy(iam.PolicyStatement.fromJson(statement));
   }
   const late = statements.filter(({ Condition }) => hasTokenKey(Condition.StringEquals));
-  if (late.length > 0) {
+  // Where roles are customized there is no resource, and none may be made beside it.
+  if (late.length > 0 && role.node.defaultChild) {
     // A key with the cluster's name, known only at deployment: CloudFormation fills in values, not keys, but it takes a policy as text.
     new iam.CfnPolicy(scope, `${id}LatePolicy`, {
       policyName: 'SendToNodes',

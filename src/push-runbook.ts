@@ -2,6 +2,7 @@ import { Aws, Stack } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { CommandDocument } from './command-document';
+import { REGION } from './ecr-hosts';
 import { REPOSITORY_PATTERN, TAG_PATTERN } from './image-reference';
 import { NodeTarget, renderTargets } from './node-targets';
 
@@ -39,7 +40,7 @@ export class PushRunbook extends Construct {
         parameters: {
           AutomationAssumeRole: { type: 'String', description: 'The role that sends the command' },
           Account: { type: 'String', description: 'Account of the repository', allowedPattern: '^[0-9]{12}$' },
-          Region: { type: 'String', description: 'Region of the repository', allowedPattern: '^[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}$' },
+          Region: { type: 'String', description: 'Region of the repository', allowedPattern: `^${REGION}$` },
           Repository: { type: 'String', description: 'The repository that was pushed to', allowedPattern: REPOSITORY_PATTERN },
           Tag: { type: 'String', description: 'The tag that was pushed', allowedPattern: TAG_PATTERN },
         },

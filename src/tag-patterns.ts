@@ -1,5 +1,6 @@
-import { Token } from 'aws-cdk-lib';
-import { TagFilter } from './tag-filter';
+import { isBeforeLookup, isToken } from './known-later';
+import type { TagFilter } from './tag-filter';
+import { validateList } from './validate-list';
 
 /** Tags of cosign signatures, attestations and of referrers start with this. */
 const REFERRER_PREFIX = 'sha256-';
@@ -7,8 +8,11 @@ const REFERRER_PREFIX = 'sha256-';
 const PATTERN_CHARACTERS = /^[A-Za-z0-9._*-]+$/;
 
 export function validateTagFilter(filter: TagFilter): void {
+  validateList('include of a tag filter', filter.include ?? []);
+  validateList('exclude of a tag filter', filter.exclude ?? []);
   for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {
-    if (Token.isUnresolved(pattern)) {
+    if (isBeforeLookup(pattern)) continue;
+    if (isToken(pattern)) {
       throw new Error('a tag pattern must be known at synth, got a token: select a tag known only at deployment by ImageSelection.tag()');
     }
     if (!PATTERN_CHARACTERS.test(pattern) || pattern.replace(/\*/g, '').length > 128 || /^[.-]/.test(pattern)) {
@@ -78,12 +82,7 @@ function matcher(pattern: string): unknown {
 }
 
 function anythingBut(excludes: string[]): unknown {
-  const kinds = new Set(excludes.map(kindOf));
-  // Referrer tags are worth leaving out here only where it takes no wildcard; the node program drops them anyway.
-  if (kinds.size === 0 || (kinds.size === 1 && kinds.has('prefix'))) {
-    return { 'anything-but': { prefix: [...excludes.map(prefix => prefix.replace('*', '')), REFERRER_PREFIX] } };
-  }
-  if (kinds.size > 1 || kinds.has('wildcard')) return { 'anything-but': { wildcard: [...excludes, `${REFERRER_PREFIX}*`] } };
-  if (kinds.has('suffix')) return { 'anything-but': { suffix: excludes.map(suffix => suffix.replace('*', '')) } };
-  return { 'anything-but': excludes };
+  // Children of an image of several architectures arrive with an empty tag, which `anything-but` must name.
+  if (excludes.length > 0 && excludes.every(exclude => kindOf(exclude) === 'exact')) return { 'anything-but': ['', ...excludes] };
+  return { 'anything-but': { wildcard: ['', ...excludes, `${REFERRER_PREFIX}*`] } };
 }

@@ -1,3 +1,4 @@
+import { Tokenization } from 'aws-cdk-lib';
 import type { ImageSelectionConfig } from './image-selection-config';
 import { renderForNode } from './tag-patterns';
 
@@ -25,5 +26,5 @@ export function renderWantedImages(images: ImageSelectionConfig[]): string[] {
 function wantedOf(image: ImageSelectionConfig): string {
   if (image.digest) return `@${image.digest}`;
   if (image.tag) return `:${image.tag}`;
-  return `?newest=${image.keep}${renderForNode(image.tags ?? {})}`;
+  return `?newest=${Tokenization.stringifyNumber(image.keep ?? 1)}${renderForNode(image.tags ?? {})}`;
 }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, Lazy, Stack } from 'aws-cdk-lib';
+import { Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
@@ -65,7 +65,11 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a tag that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.tag(repository(), 'latest;reboot')] })),
   'a digest that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.digest(repository(), 'sha256:abc')] })),
   'an image name that can\'t exist': image(() => ImageSelection.registry('quay.io/Org/app:v1')),
-  'an image name known only at deployment': image(() => ImageSelection.registry(Lazy.string({ produce: () => 'nginx' }))),
+  'a registry that can\'t exist': image(() => ImageSelection.registry('my_registry.example.com/app:v1')),
+  'a repository that is not there': image(() => ImageSelection.tag(undefined as any, 'v1')),
+  'manifests without an image': image(() => ImageSelection.manifests({ kind: 'Service', metadata: { name: 'web' } })),
+  'another construct for a manifest': withRepositories(repository => ({ images: [ImageSelection.kubernetesManifests(repository())] })),
+  'an image name known only at deployment': image(() => ImageSelection.registry(Fn.importValue('Image'))),
   'a tag pattern known only at deployment': tags({ include: [Lazy.string({ produce: () => 'v*' })] }),
   'a tag pattern with other characters': tags({ include: ['v1 v2'] }),
   'a tag pattern with several `*` in a row': tags({ include: ['v**'] }),
@@ -85,6 +89,16 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   },
   'a Windows node group': withNodegroup(eks.NodegroupAmiType.WINDOWS_CORE_2022_X86_64),
   'a Bottlerocket node group': withNodegroup(eks.NodegroupAmiType.BOTTLEROCKET_X86_64),
+  '`amazonLinux2`: an Amazon Linux 2 node group': withNodegroup(eks.NodegroupAmiType.AL2_X86_64),
+  'Karpenter node pools of an Auto Mode cluster': () => {
+    const stack = newStack();
+    return prefetch({ cluster: new eks.Cluster(stack, 'Auto', { version: eks.KubernetesVersion.V1_33 }), nodes: [NodeSelection.karpenterNodePools(['gpu'])] }, stack);
+  },
+  'an Auto Scaling group that is not there': nodes(() => NodeSelection.autoScalingGroup(undefined as any)),
+  'a tag key that can\'t exist': nodes(() => NodeSelection.tags({ '': ['ml'] })),
+  'a tag value that can\'t exist': nodes(() => NodeSelection.tags({ team: ['x'.repeat(257)] })),
+  'a gap in a list': nodes(() => NodeSelection.nodegroups([undefined as any])),
+  'no list': nodes(() => NodeSelection.nodegroupNames('gpu' as any)),
   'the whole of an Auto Mode cluster': () => {
     const stack = newStack();
     return prefetch({ cluster: new eks.Cluster(stack, 'Auto', { version: eks.KubernetesVersion.V1_33 }), nodes: [NodeSelection.cluster()] }, stack);
@@ -126,6 +140,11 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   '`importedNodeRole`: a node role that is not made in this app': () => {
     const stack = newStack();
     return prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') })] }, stack);
+  },
+  '`fixedNodeRole`: a node role that may not be changed': () => {
+    const stack = newStack();
+    const nodeRole = iam.Role.fromRoleArn(stack, 'NodeRole', `arn:aws:iam::${ACCOUNT}:role/nodes`, { mutable: false });
+    return prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })] }, stack);
   },
   '`manyNodePolicies`: very many repositories with long names': withRepositories(repository => ({
     repositories: [...Array(240).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(6)}app`)),

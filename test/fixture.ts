@@ -2,7 +2,8 @@ import { App, AppProps, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
-import { ImagePrefetcher, ImagePrefetcherProps } from '../src';
+import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../src';
+import { renderWantedImages } from '../src/wanted-images';
 import { parseSettings } from '../testbed/settings';
 
 export const ACCOUNT = '123456789012';
@@ -56,4 +57,16 @@ export function flat(value: any): string {
     return (Array.isArray(parts) ? parts.map(flat) : flat(parts['Fn::Split'][1]).split(parts['Fn::Split'][0])).join(delimiter);
   }
   return JSON.stringify(value);
+}
+
+/** The wanted list of these images, with tokens in braces. */
+export function wantedList(stack: Stack, ...images: ImageSelection[]): string[] {
+  return renderWantedImages(images.flatMap(image => image._bind(stack))).map(image => flat(stack.resolve(image)));
+}
+
+/** The warnings of this library, each with its id. */
+export function warningsOf(stack: Stack): string[] {
+  return stack.node.findAll().flatMap(construct => construct.node.metadata)
+    .filter(({ type, data }) => type === 'aws:cdk:warning' && data.includes('[ack: cdk-eks-image-prefetcher:'))
+    .map(({ data }) => data.replace(/^(.*) \[ack: cdk-eks-image-prefetcher:(\w+)\]$/s, '$2: $1'));
 }

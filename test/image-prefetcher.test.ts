@@ -77,7 +77,7 @@ describe('a push', () => {
         region: ['us-east-1'],
         detail: Match.objectLike({
           'repository-name': [{ Ref: Match.stringLikeRegexp('Training') }],
-          'image-tag': [{ 'anything-but': { prefix: ['sha256-'] } }],
+          'image-tag': [{ 'anything-but': { wildcard: ['', 'sha256-*'] } }],
         }),
       },
     });

@@ -107,7 +107,7 @@ test('Auto Scaling groups, Karpenter node pools and tags add up', () => {
   ]))).toEqual([
     [expect.stringMatching(/^tag:aws:autoscaling:groupName=\{Group\w+\}$/)],
     [expect.stringMatching(/^tag:eks:eks-cluster-name=\{Cluster\w+\}$/), 'tag:karpenter.sh/nodepool=gpu,batch'],
-    ['tag:team=ml', 'tag:stage=prod,beta'],
+    ['tag:stage=prod,beta', 'tag:team=ml'],
   ]);
 });
 

@@ -5,7 +5,7 @@ import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ImagePrefetcher } from 'cdk-eks-image-prefetcher';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 const stack = new Stack(app, 'Control');
 
 const cluster = new eks.Cluster(stack, 'Cluster', {

@@ -10,7 +10,7 @@ import { ImagePrefetcher, ImageSelection } from 'cdk-eks-image-prefetcher';
 const buildAccount = { account: '111122223333', region: 'eu-central-1' };
 const clusterAccount = { account: '444455556666', region: 'eu-central-1' };
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 
 // The cluster's account: an event bus that takes events of the build account, and the prefetcher that listens to it.
 const clusterStack = new Stack(app, 'CrossAccountCluster', { env: clusterAccount });

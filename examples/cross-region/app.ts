@@ -6,7 +6,7 @@ import { ImagePrefetcher, ImageSelection } from 'cdk-eks-image-prefetcher';
 
 const account = '111122223333';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 const stack = new Stack(app, 'CrossRegion', { env: { account, region: 'eu-west-1' } });
 
 const cluster = new eks.Cluster(stack, 'Cluster', {

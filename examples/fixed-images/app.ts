@@ -6,7 +6,7 @@ import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { ImagePrefetcher, ImageSelection } from 'cdk-eks-image-prefetcher';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 const stack = new Stack(app, 'FixedImages');
 
 const cluster = new eks.Cluster(stack, 'Cluster', {

@@ -7,7 +7,7 @@ import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 
 // A cluster made here by aws-eks-v2.
 const stack = new Stack(app, 'Nodegroups');

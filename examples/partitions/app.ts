@@ -4,7 +4,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { ImagePrefetcher, ImageSelection } from 'cdk-eks-image-prefetcher';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 
 for (const region of ['cn-north-1', 'us-gov-west-1']) {
   const stack = new Stack(app, `Partitions-${region}`, { env: { account: '111122223333', region } });

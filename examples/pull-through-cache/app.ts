@@ -4,7 +4,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { ImagePrefetcher, ImageSelection } from 'cdk-eks-image-prefetcher';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 const stack = new Stack(app, 'PullThroughCache');
 
 const cluster = new eks.Cluster(stack, 'Cluster', {

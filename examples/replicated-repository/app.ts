@@ -6,7 +6,7 @@ import { ImagePrefetcher } from 'cdk-eks-image-prefetcher';
 
 const account = '111122223333';
 
-export const app = new App();
+export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 
 // Where images are pushed.
 const source = new Stack(app, 'ReplicatedRepositorySource', { env: { account, region: 'us-east-1' } });

@@ -1,0 +1,55 @@
+import { Annotations, CfnResource, Fn, Reference, Tokenization } from 'aws-cdk-lib';
+import { CfnNodegroup } from 'aws-cdk-lib/aws-eks';
+import type { aws_eks } from 'aws-cdk-lib/interfaces';
+import type { IConstruct } from 'constructs';
+import { areDifferentClusters } from './eks-cluster';
+import { UNFIT, unfitImageOfLaunchTemplate } from './machine-image';
+
+/**
+ * The name as the node's tag has it. `nodegroupName` of an L2 is CLUSTER/NAME unless a feature flag is set, so the resource
+ * behind it is asked; what is imported says its name, or has an ARN `…:nodegroup/CLUSTER/NAME/ID`.
+ */
+export function nodegroupName(nodegroup: aws_eks.INodegroupRef): string {
+  const resource = cfnNodegroupOf(nodegroup);
+  if (resource) return resource.attrNodegroupName;
+  const named = (nodegroup as { nodegroupName?: string }).nodegroupName;
+  return named === undefined ? Fn.select(2, Fn.split('/', nodegroup.nodegroupRef.nodegroupArn)) : nameInTag(named);
+}
+
+/** A name as the node's tag has it: a reference to a node group of this app is CLUSTER/NAME. */
+export function nameInTag(name: string): string {
+  const { firstToken: token, length } = Tokenization.reverseString(name);
+  const isReference = length === 1 && Reference.isReference(token) && token.displayName === 'Ref';
+  return isReference && token.target instanceof CfnNodegroup ? token.target.attrNodegroupName : name;
+}
+
+/** The role of an L1, of which there is only the ARN. */
+export function roleArnOf(nodegroup: aws_eks.INodegroupRef): string | undefined {
+  const roleArn = cfnNodegroupOf(nodegroup)?.nodeRole;
+  return typeof roleArn === 'string' ? roleArn : undefined;
+}
+
+export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws_eks.IClusterRef): void {
+  const resource = cfnNodegroupOf(nodegroup);
+  if (!resource) return;
+  if (areDifferentClusters(resource.clusterName as string, cluster.clusterRef.clusterName)) {
+    throw new Error(`nodegroup '${nodegroup.node.path}' is of another cluster than '${cluster.node.path}': give each cluster an ImagePrefetcher of its own`);
+  }
+  const amiType = typeof resource.amiType === 'string' ? resource.amiType : '';
+  if (amiType.startsWith('WINDOWS')) {
+    throw new Error(`nodegroup '${nodegroup.node.path}' runs Windows (${amiType}), which this library does not support: leave it out`);
+  }
+  const image = unfitImageOfLaunchTemplate(resource, (resource.launchTemplate as CfnNodegroup.LaunchTemplateSpecificationProperty | undefined)?.id);
+  if (amiType.startsWith('BOTTLEROCKET') || image === UNFIT.bottlerocket) {
+    throw new Error(`nodegroup '${nodegroup.node.path}' runs Bottlerocket (${amiType || 'by its launch template'}), where SSM reaches no containerd: leave it out, or bake the images into its data volume's snapshot`);
+  }
+  if (amiType.startsWith('AL2_') || image === UNFIT.al2) {
+    Annotations.of(nodegroup).addWarningV2('cdk-eks-image-prefetcher:amazonLinux2',
+      `nodegroup '${nodegroup.node.path}' runs Amazon Linux 2 (${amiType || 'by its launch template'}), whose Python is older than the 3.9 that the node program needs: move it to Amazon Linux 2023, by an amiType AL2023_… where none was given`);
+  }
+}
+
+function cfnNodegroupOf(construct: IConstruct): CfnNodegroup | undefined {
+  const isNodegroup = (each: IConstruct): each is CfnNodegroup => CfnResource.isCfnResource(each) && each.cfnResourceType === 'AWS::EKS::Nodegroup';
+  return construct.node.findAll().find(isNodegroup);
+}

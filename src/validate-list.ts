@@ -1,0 +1,10 @@
+/** JavaScript and Python pass what is undefined (None) unseen: a list must be one, without gaps. */
+export function validateList(what: string, list: unknown, why = ''): void {
+  if (!Array.isArray(list)) {
+    throw new Error(`${what} must be a list, got ${list === null ? 'null' : typeof list}`);
+  }
+  const gap = list.findIndex(element => element === undefined || element === null);
+  if (gap >= 0) {
+    throw new Error(`${what} must have a value at each place, got ${list[gap]} at place ${gap + 1} of ${list.length}${why}`);
+  }
+}
