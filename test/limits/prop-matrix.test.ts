@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { App, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
+import { App, CfnOutput, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -79,7 +79,7 @@ function clusterOf(stack: Stack, { cluster }: Choice) {
       roleArn: `arn:aws:iam::${ACCOUNT}:role/cluster`,
       resourcesVpcConfig: { subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'], endpointPrivateAccess: true, endpointPublicAccess: false },
     });
-    case 'by parameter': return eks.CfnCluster.fromClusterName(stack, 'Cluster', new CfnParameter(stack, 'ClusterName', { default: 'production' }).valueAsString);
+    case 'by parameter': return eks.CfnCluster.fromClusterName(stack, 'Cluster', parameter(stack, 'ClusterName', 'production'));
     default: return eks.CfnCluster.fromClusterName(stack, 'Cluster', 'production');
   }
 }
@@ -93,12 +93,19 @@ function nodesOfKind(stack: Stack, kind: string, count: number, options: NodeSel
   switch (kind) {
     case 'names': return NodeSelection.nodegroupNames(range(count).map(index => `nodegroup-${index}-${'n'.repeat(45)}`), options);
     case 'tokens': return NodeSelection.nodegroupNames(range(Math.min(count, 60)).map(index =>
-      new CfnParameter(stack, `Nodegroup${index}`, { default: `nodegroup-of-parameter-${index}` }).valueAsString), options);
+      parameter(stack, `Nodegroup${index}`, `nodegroup-of-parameter-${index}`)), options);
     case 'cluster': return NodeSelection.cluster(options);
     case 'karpenter': return NodeSelection.karpenterNodePools(['gpu', 'spot'], options);
     case 'tags': return NodeSelection.tags({ team: range(50).map(index => `team-${index}`), stage: ['production'], zone: ['a', 'b'], kind: ['node'], size: ['large'] }, options);
     default: return NodeSelection.tags({ fleet: ['batch'] }, options);
   }
+}
+
+/** A parameter that the app itself uses: a prefetcher need not, where the whole cluster or other tags are selected too. */
+function parameter(stack: Stack, id: string, value: string): string {
+  const { valueAsString } = new CfnParameter(stack, id, { default: value });
+  new CfnOutput(stack, `${id}Output`, { value: valueAsString });
+  return valueAsString;
 }
 
 function anyRepository(stack: Stack, index: number, namesAre: string, account?: string): ecr.IRepository {
