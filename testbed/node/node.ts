@@ -291,7 +291,9 @@ export class Node {
   }
 
   private async startSoci(): Promise<void> {
-    this.soci = this.daemon([engine('soci-snapshotter-grpc'), '--config', SOCI_CONFIG, '--address', SOCI_SOCKET], 'soci.log');
+    this.soci = this.daemon([engine('soci-snapshotter-grpc'), '--config', SOCI_CONFIG, '--address', SOCI_SOCKET], 'soci.log',
+      // Layers it asks for by the name in the image's reference, whatever the mirror: the registry answers as a proxy, too.
+      { HTTP_PROXY: Object.values(this.settings.registries)[0] });
     const daemon = this.soci;
     await waitFor(`the SOCI snapshotter of ${this.name}`, () => fs.existsSync(this.hostPath(SOCI_SOCKET)) || undefined, 60, () => daemon.logTail);
   }
@@ -342,8 +344,8 @@ export class Node {
     }
   }
 
-  private daemon(argv: string[], logName: string): Daemon {
-    return new Daemon(this.enter(argv), path.join(this.folder, 'var/log', logName), { PATH });
+  private daemon(argv: string[], logName: string, env: Record<string, string> = {}): Daemon {
+    return new Daemon(this.enter(argv), path.join(this.folder, 'var/log', logName), { PATH, ...env });
   }
 
   private enter(argv: string[]): string[] {
