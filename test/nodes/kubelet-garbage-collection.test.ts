@@ -4,9 +4,12 @@ import { onRealNodes, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
 import { Node, runOk, waitFor } from '../../testbed/engines';
 
-jest.setTimeout(180_000);
+jest.setTimeout(480_000);
 
 const DISK = '/var/lib/containerd';
+/** The kubelet looks for pressure every ten seconds, and collects by age every five minutes. */
+const TWO_COLLECTIONS_SECONDS = 420;
+
 /** The kubelet frees images when less than that is available. */
 function kubeletConfig(available: string): object {
   return {
@@ -70,5 +73,26 @@ onRealNodes('the kubelet\'s garbage collection', bed => {
     await gone(node, v1.reference);
     expect(await node.imageStatus(v2.reference)).toMatchObject({ pinned: true });
     empty(node);
+  });
+
+  test('by age (imageMaximumGCAge) takes what is not pinned only', async () => {
+    // Side by side, because each takes five minutes.
+    await Promise.all([true, false].map(async pinImages => {
+      const name = `age-${pinImages}`;
+      const deployment = await bed.deployPrefetcher(stack => ({ images: [ImageSelection.tag(repository(stack, name), 'v1')], pinImages }));
+      await bed.createRepository(`${name}-bystander`);
+      const node = await bed.addNode(deployment, 'Gpu', {
+        imageDiskMegabytes: 600, kubeletConfig: { ...kubeletConfig('1%'), imageMaximumGCAge: '5s' },
+      });
+      const [wanted, bystander] = [await bed.push(name, 'v1'), await bed.push(`${name}-bystander`, 'v1')];
+      expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1 } });
+      await node.cri.pull(bystander.reference, bed.testbed.ecr.credentials);
+      await gone(node, bystander.reference, TWO_COLLECTIONS_SECONDS);
+      if (pinImages) {
+        expect(await node.imageStatus(wanted.reference)).toMatchObject({ pinned: true });
+      } else {
+        await gone(node, wanted.reference, TWO_COLLECTIONS_SECONDS);
+      }
+    }));
   });
 });
