@@ -50,6 +50,11 @@ export class Cri {
     await this.ok(['rmi', reference]);
   }
 
+  /** Whether any pod runs. */
+  async hasReadySandboxes(): Promise<boolean> {
+    return (await this.ok(['pods', '--state', 'ready', '--quiet'])).trim() !== '';
+  }
+
   async removeSandboxes(): Promise<void> {
     await this.ok(['rmp', '--all', '--force']);
   }

@@ -176,6 +176,8 @@ export class Node {
   /** Has the kubelet end all pods, and removes what is left of them; images stay. */
   async removePods(): Promise<void> {
     await this.staticPods.removeAll();
+    // Were a sandbox taken from under a pod that the kubelet is still ending, it could make it a new one.
+    await waitFor(`the kubelet of ${this.name} to end its containers`, async () => !await this.cri.hasReadySandboxes() || undefined, 120);
     // The kubelet itself clears up once a minute.
     await this.cri.removeSandboxes();
   }
