@@ -94,7 +94,7 @@ async function runStep(systems: Systems, documentName: string, step: Value, inpu
       systems.iam.demand(where, systems.iam.allowed(roleArn, action, '*'));
     }
     const command = await sendCommand(systems, inputs, roleArn, timeline);
-    const status = command.status === 'Failed' || command.status === 'Incomplete' ? 'Failed' : 'Success';
+    const status = command.status === 'Success' || command.status === 'NoInstancesInTag' ? 'Success' : 'Failed';
     return { name: step.name, status, command, ...(status === 'Failed' && { reason: `command ${command.status}` }) };
   } catch (error) {
     if (error instanceof Refused) {

@@ -24,7 +24,13 @@ export interface CommandTarget {
   readonly agent?: 'current' | 'old';
   /** Role of its instance profile; when not given, that of its node group in the template. */
   readonly roleArn?: string;
+  /** Whether its agent takes commands; true when not given. */
+  readonly answers?: boolean;
+  /** Whether its agent reaches CloudWatch Logs; true when not given. */
+  readonly reachesLogs?: boolean;
   run(script: string, env: Record<string, string>, timeoutSeconds: number): Promise<CommandOutput>;
+  /** Starts the node again; only where it can. */
+  reboot?(): Promise<void>;
 }
 
 /** Target of SendCommand and of an association. */

@@ -20,7 +20,8 @@ export function rateControl(owner: string, maxConcurrency: string, maxErrors: st
 
 /**
  * Runs a job per item as Systems Manager does: first one, then ever more at a time up to maxConcurrency, and no new one
- * after more than maxErrors failed. Returns the items that were never started.
+ * after more than maxErrors failed: with 3, "when the fourth error is received"
+ * (docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-multiple.html). Returns the items that were never started.
  */
 export async function dispatch<T>(items: readonly T[], { maxConcurrency, maxErrors }: RateControl,
   job: (item: T) => Promise<'ok' | 'error'>): Promise<T[]> {

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { runScript } from './agent';
+import type { CommandStatus } from './command-status';
+import { commandStatus, countsAsError } from './command-status';
 import type { RenderedCommand, SsmDocument } from './document';
 import { renderCommand } from './document';
 import { Refused } from './errors';
 import type { CommandOutput, CommandTarget, Target } from './fleet';
 import { instanceId, nodeRole, select } from './fleet';
-import type { Iam } from './iam';
+import type { Decision, Iam } from './iam';
 import type { LogGroups } from './log-groups';
+import type { ParameterValues } from './parameters';
 import { fromApi } from './parameters';
 import { dispatch, rateControl } from './rate-control';
 import type { Template } from './template';
@@ -40,25 +44,30 @@ export interface SendCommandRequest {
 export interface Invocation {
   readonly node: string;
   readonly instanceId: string;
-  readonly status: 'Success' | 'Failed' | 'ExecutionTimedOut' | 'AccessDenied' | 'Undeliverable' | 'InvalidPlatform' | 'Terminated';
+  /** Pending: an association whose node does not answer. */
+  readonly status: 'Success' | 'Failed' | 'ExecutionTimedOut' | 'DeliveryTimedOut' | 'AccessDenied' | 'Undeliverable' | 'Terminated' | 'Pending';
   readonly reason?: string;
   readonly command?: RenderedCommand;
+  /** What Systems Manager keeps of it. */
   readonly output?: CommandOutput;
 }
 
 export interface CommandResult {
   readonly commandId: string;
   readonly documentName: string;
-  readonly status: 'Success' | 'Failed' | 'Incomplete' | 'NoInstancesInTag';
+  readonly status: CommandStatus;
   readonly invocations: Invocation[];
 }
 
 const KNOWN = ['DocumentName', 'DocumentVersion', 'Parameters', 'InstanceIds', 'Targets', 'MaxConcurrency', 'MaxErrors',
   'TimeoutSeconds', 'CloudWatchOutputConfig', 'Comment'];
 
+/** The agent asks six times for the log group, half a minute each, before it starts the command. */
+const LOGS_UNREACHABLE_SECONDS = 360;
+
 /** Run Command: what `ssm:SendCommand` by a role does to the fleet. */
 export async function sendCommand(systems: Systems, request: SendCommandRequest, roleArn: string, timeline: Timeline): Promise<CommandResult> {
-  const { template, iam, documents, logs } = systems;
+  const { template, iam, documents } = systems;
   const { DocumentName: documentName } = request;
   const unknown = Object.keys(request).filter(key => !KNOWN.includes(key));
   if (unknown.length > 0) {
@@ -89,30 +98,59 @@ export async function sendCommand(systems: Systems, request: SendCommandRequest,
 
   const invocations = new Map<CommandTarget, Invocation>();
   const spared = await dispatch(nodes, rate, async node => {
-    const instance = `arn:${template.partition}:ec2:${region}:${account}:instance/${instanceId(node)}`;
-    const tags = Object.fromEntries(Object.entries(node.tags).map(([key, value]) => [`ssm:resourceTag/${key}`, value]));
-    const permission = iam.allowed(roleArn, 'ssm:SendCommand', instance, tags);
+    const permission = mayReach(systems, roleArn, node);
     const invocation = permission.allowed
-      ? await invoke(systems, document, values, node, commandId, timeline)
-      : { node: node.name, instanceId: instanceId(node), status: 'AccessDenied' as const, reason: permission.reason };
+      ? await deliver(systems, document, values, node, commandId, { timeout, logGroup }, timeline)
+      : { ...idOf(node), status: 'AccessDenied' as const, reason: permission.reason };
     invocations.set(node, invocation);
-    if (logGroup && invocation.output) {
-      const stream = `${commandId}/${instanceId(node)}/${document.content.mainSteps[0].name}`;
-      logs.write(nodeRole(template, iam, node), logGroup, stream, invocation.output);
-    }
     return countsAsError(invocation) ? 'error' : 'ok';
   });
   for (const node of spared) {
-    invocations.set(node, { node: node.name, instanceId: instanceId(node), status: 'Terminated', reason: `more than ${rate.maxErrors} nodes failed (MaxErrors)` });
+    invocations.set(node, { ...idOf(node), status: 'Terminated', reason: `more than ${rate.maxErrors} nodes failed (MaxErrors)` });
   }
   const all = nodes.map(node => invocations.get(node)!);
   return { commandId, documentName, status: commandStatus(all, rate.maxErrors), invocations: all };
 }
 
-/** Delivers a document to one node and runs it there. */
-export async function invoke(systems: Systems, document: SsmDocument, values: Record<string, string | string[]>, node: CommandTarget,
-  commandId: string, timeline: Timeline): Promise<Invocation> {
-  const id = { node: node.name, instanceId: instanceId(node) };
+/** Whether a role may have the document run on that node. */
+export function mayReach({ template, iam }: Systems, roleArn: string, node: CommandTarget): Decision {
+  const { account, region } = template.environment;
+  const tags = Object.fromEntries(Object.entries(node.tags).map(([key, value]) => [`ssm:resourceTag/${key}`, value]));
+  return iam.allowed(roleArn, 'ssm:SendCommand', `arn:${template.partition}:ec2:${region}:${account}:instance/${instanceId(node)}`, tags);
+}
+
+interface Delivery {
+  /** Seconds until the agent must have taken the command. */
+  readonly timeout: number;
+  /** Where the agent writes the output. */
+  readonly logGroup?: string;
+}
+
+async function deliver(systems: Systems, document: SsmDocument, values: ParameterValues, node: CommandTarget, commandId: string,
+  { timeout, logGroup }: Delivery, timeline: Timeline): Promise<Invocation> {
+  if (node.answers === false) {
+    // Until then its place in the window is taken.
+    await timeline.clock.wait(timeout);
+    timeline.add('node-timed-out', `${node.name} did not answer within ${timeout} s`, idOf(node));
+    return { ...idOf(node), status: 'DeliveryTimedOut', reason: `the agent did not answer within ${timeout} s (TimeoutSeconds)` };
+  }
+  if (logGroup !== undefined && node.reachesLogs === false) {
+    timeline.add('node-held-up', `${node.name} tries to reach CloudWatch Logs for ${LOGS_UNREACHABLE_SECONDS} s`, idOf(node));
+    await timeline.clock.wait(LOGS_UNREACHABLE_SECONDS);
+    return invoke(systems, document, values, node, commandId, timeline);
+  }
+  return invoke(systems, document, values, node, commandId, timeline, output => {
+    if (logGroup !== undefined) {
+      const stream = `${commandId}/${instanceId(node)}/${document.content.mainSteps[0].name}`;
+      systems.logs.write(nodeRole(systems.template, systems.iam, node), logGroup, stream, output);
+    }
+  });
+}
+
+/** Runs a document on a node that answers. */
+export async function invoke(systems: Systems, document: SsmDocument, values: ParameterValues, node: CommandTarget,
+  commandId: string, timeline: Timeline, onOutput: (all: CommandOutput) => void = () => undefined): Promise<Invocation> {
+  const id = idOf(node);
   const role = nodeRole(systems.template, systems.iam, node);
   const managed = role === undefined ? undefined : systems.iam.allowed(role, 'ssmmessages:OpenControlChannel', '*');
   if (managed && !managed.allowed) {
@@ -124,32 +162,16 @@ export async function invoke(systems: Systems, document: SsmDocument, values: Re
     env: { AWS_SSM_INSTANCE_ID: id.instanceId, AWS_SSM_REGION_NAME: systems.template.environment.region, SSM_COMMAND_ID: commandId },
   });
   if (!command) {
-    return { ...id, status: 'InvalidPlatform', reason: `${document.name} is not for ${node.platform}` };
+    // To the agent, skipped is a form of success.
+    return { ...id, status: 'Success', reason: `skipped: ${document.name} is not for ${node.platform}` };
   }
   timeline.add('node-started', `${node.name} runs ${document.name}`, id);
-  const output = await systems.execute(node, command).catch((error: Error): CommandOutput =>
-    ({ exitCode: -1, stdout: '', stderr: `the agent could not run the script: ${error.message}`, seconds: 0 }));
-  const status = output.timedOut ? 'ExecutionTimedOut' : output.exitCode === 0 ? 'Success' : 'Failed';
-  timeline.add('node-finished', `${node.name} ${status} (exit code ${output.exitCode}, ${output.seconds.toFixed(1)} s)`, { ...id, exitCode: output.exitCode });
-  return { ...id, status, command, output, ...(status !== 'Success' && { reason: whyFailed(output, command) }) };
+  const { all, result } = await runScript(node, command, systems.execute, timeline);
+  onOutput(all);
+  timeline.add('node-finished', `${node.name} ${result.status} (exit code ${all.exitCode}, ${all.seconds.toFixed(1)} s)`, { ...id, exitCode: all.exitCode });
+  return { ...id, ...result, command };
 }
 
-function whyFailed({ exitCode, timedOut }: CommandOutput, { timeoutSeconds }: RenderedCommand): string {
-  return timedOut ? `ended after ${timeoutSeconds} s` : `exit code ${exitCode}${exitCode === 194 ? ', which reboots a node' : ''}`;
-}
-
-/** What was never delivered (or not allowed) does not count against MaxErrors. */
-export function countsAsError({ status }: Invocation): boolean {
-  return status === 'Failed' || status === 'ExecutionTimedOut';
-}
-
-function commandStatus(invocations: Invocation[], maxErrors: number): CommandResult['status'] {
-  const failed = invocations.filter(countsAsError).length;
-  if (invocations.length === 0) {
-    return 'NoInstancesInTag';
-  }
-  if (failed > maxErrors) {
-    return 'Failed';
-  }
-  return invocations.every(({ status }) => status === 'Success') ? 'Success' : 'Incomplete';
+export function idOf(node: CommandTarget): { node: string; instanceId: string } {
+  return { node: node.name, instanceId: instanceId(node) };
 }

@@ -1,3 +1,4 @@
+import { ControlPlane } from './control-plane';
 import type { CommandOutput, CommandTarget } from './fleet';
 import type { Value } from './value';
 
@@ -163,10 +164,19 @@ export const matcher = {
     && pattern.detail['repository-name'].includes(event.detail['repository-name']),
 };
 
+/** For tests: the sample with changes, deployed. */
+export function deploy(fleet: CommandTarget[], change: (resources: Value) => void = () => undefined): ControlPlane {
+  const template = sampleTemplate();
+  change(template.Resources);
+  return new ControlPlane(template, { ...HERE, matcher, fleet });
+}
+
 /** For tests: a node that remembers what it was told to run. */
 export class FakeNode implements CommandTarget {
   readonly tags: Record<string, string>;
   readonly runs: { script: string; env: Record<string, string>; timeoutSeconds: number }[] = [];
+  answers?: boolean;
+  reachesLogs?: boolean;
 
   constructor(readonly name: string, nodegroup = 'gpu', private readonly exitCode = 0, cluster = 'training', readonly agent?: 'old') {
     this.tags = { 'eks:cluster-name': cluster, 'eks:nodegroup-name': nodegroup };

@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { countsAsError } from './command-status';
 import { Refused } from './errors';
 import type { CommandTarget } from './fleet';
-import { instanceId, select } from './fleet';
+import { select } from './fleet';
 import { fromApi } from './parameters';
 import { dispatch, rateControl } from './rate-control';
 import type { Invocation, Systems } from './run-command';
-import { countsAsError, invoke } from './run-command';
+import { idOf, invoke, mayReach } from './run-command';
 import type { Timeline } from './timeline';
 import type { Value } from './value';
 
 export interface AssociationResult {
   readonly association: string;
-  readonly status: 'Success' | 'Failed';
+  /** Pending: some of its nodes don't answer, the others succeeded. */
+  readonly status: 'Success' | 'Failed' | 'Pending';
+  /** Why State Manager could not dispatch it. */
+  readonly reason?: string;
   readonly invocations: Invocation[];
 }
 
@@ -59,18 +63,42 @@ export class StateManager {
     const nodes = select(logicalId, fleet, properties.Targets);
     const rate = rateControl(logicalId, properties.MaxConcurrency ?? '100%', properties.MaxErrors ?? '100%', nodes.length);
     timeline.add('association-started', `${logicalId} on ${nodes.map(node => node.name).join(', ') || 'no node'}`);
+    const role: string | undefined = properties.AssociationDispatchAssumeRole;
+    const denied = role === undefined ? undefined : this.deniedTo(role, properties.Name);
+    if (denied !== undefined) {
+      return { association: logicalId, status: 'Failed', reason: denied, invocations: [] };
+    }
     const invocations = new Map<CommandTarget, Invocation>();
     const spared = await dispatch(nodes, rate, async node => {
-      const invocation = await this.oneAtATime(node, () =>
+      const invocation = await this.dispatchTo(node, role, () =>
         invoke({ ...this.systems, execute }, document, values, node, randomUUID(), timeline));
       invocations.set(node, invocation);
       return countsAsError(invocation) ? 'error' : 'ok';
     });
     for (const node of spared) {
-      invocations.set(node, { node: node.name, instanceId: instanceId(node), status: 'Terminated', reason: `more than ${rate.maxErrors} nodes failed (MaxErrors)` });
+      invocations.set(node, { ...idOf(node), status: 'Terminated', reason: `more than ${rate.maxErrors} nodes failed (MaxErrors)` });
     }
     const all = nodes.map(node => invocations.get(node)!);
-    return { association: logicalId, status: all.every(({ status }) => status === 'Success') ? 'Success' : 'Failed', invocations: all };
+    return { association: logicalId, status: associationStatus(all), invocations: all };
+  }
+
+  private async dispatchTo(node: CommandTarget, role: string | undefined, run: () => Promise<Invocation>): Promise<Invocation> {
+    const permission = role === undefined ? undefined : mayReach(this.systems, role, node);
+    if (permission && !permission.allowed) {
+      return { ...idOf(node), status: 'AccessDenied', reason: permission.reason };
+    }
+    // No delivery ends: the agent asks for its associations when it is back.
+    return node.answers === false ? { ...idOf(node), status: 'Pending', reason: 'the agent does not answer' } : this.oneAtATime(node, run);
+  }
+
+  /** What State Manager needs of the role that dispatches an association. The form of its aws:SourceArn is not known, so there is none. */
+  private deniedTo(role: string, documentName: string): string | undefined {
+    const { template, iam } = this.systems;
+    const { account, region } = template.environment;
+    return [
+      iam.trusts(role, 'ssm.amazonaws.com', { 'aws:SourceAccount': account }),
+      iam.allowed(role, 'ssm:SendCommand', `arn:${template.partition}:ssm:${region}:${account}:document/${documentName}`),
+    ].find(({ allowed }) => !allowed)?.reason;
   }
 
   // The agent runs one association at a time.
@@ -107,4 +135,9 @@ export class StateManager {
     }
     return document;
   }
+}
+
+function associationStatus(invocations: Invocation[]): AssociationResult['status'] {
+  const rest = invocations.filter(({ status }) => status !== 'Success');
+  return rest.length === 0 ? 'Success' : rest.every(({ status }) => status === 'Pending') ? 'Pending' : 'Failed';
 }

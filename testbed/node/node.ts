@@ -72,9 +72,6 @@ export interface NodeProcess {
   readonly environment: string[];
 }
 
-/** What the SSM agent keeps of a command's output. */
-const STDOUT_LIMIT = 24_000;
-const STDERR_LIMIT = 8_000;
 /** systemd's default for services, which the agent hands on. There is no HOME. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin';
 
@@ -130,18 +127,17 @@ export class Node {
     fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
-  /** Runs a script as the SSM agent does: as root, `sh -c` of a script file, output cut to the agent's limits. */
+  /** Runs a script as the SSM agent does: as root, `sh -c` of a script file. */
   async run(script: string, env: Record<string, string> = {}, timeoutSeconds = 3600): Promise<ScriptResult> {
     const folder = `/var/lib/amazon/ssm/${this.instanceId}/document/orchestration/${crypto.randomUUID()}/awsrunShellScript/0.awsrunShellScript`;
     const file = `${folder}/_script.sh`;
     fs.mkdirSync(this.hostPath(folder), { recursive: true });
     fs.writeFileSync(this.hostPath(file), script, { mode: 0o700 });
-    const result = await this.exec(['sh', '-c', file], {
+    return this.exec(['sh', '-c', file], {
       // On EC2 the program finds endpoints and the role by itself.
       env: { AWS_SSM_REGION_NAME: this.props.region, AWS_SSM_INSTANCE_ID: this.instanceId, ...this.settings.aws, ...env },
       timeoutSeconds,
     });
-    return { ...result, stdout: result.stdout.slice(0, STDOUT_LIMIT), stderr: result.stderr.slice(0, STDERR_LIMIT) };
   }
 
   /** Has the kubelet start a pod, and waits until it is ready. With `pull` false it may not pull. */
