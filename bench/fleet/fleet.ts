@@ -26,7 +26,10 @@ export interface Network {
 }
 
 /** Layers come from S3: with its gateway endpoint there is nothing that nodes share. */
-export const S3_GATEWAY_ENDPOINT: Network = { sharedMegabytesPerSecond: Infinity, nodeMegabytesPerSecond: limits.network.nodeMegabytesPerSecond.value };
+export const S3_GATEWAY_ENDPOINT: Network = {
+  sharedMegabytesPerSecond: Infinity,
+  nodeMegabytesPerSecond: limits.network.nodeMegabytesPerSecond.value,
+};
 export const NAT_GATEWAY: Network = { ...S3_GATEWAY_ENDPOINT, sharedMegabytesPerSecond: limits.network.natGatewayMegabytesPerSecond.value };
 
 /** ECR as an account sees it, and the way to it. */

@@ -1,3 +1,5 @@
+/* eslint-disable no-bitwise */
+
 /** A seeded generator, so that a run can be had again (mulberry32). */
 export class Random {
   /** One that is its own for each node: what another setting changes for one of them must not change the luck of the others. */

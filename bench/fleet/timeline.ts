@@ -15,7 +15,7 @@ export class Timeline {
     const entry = { time, order: this.added++, action };
     let at = this.heap.push(entry) - 1;
     while (at > 0) {
-      const above = (at - 1) >> 1;
+      const above = Math.floor((at - 1) / 2);
       if (!isBefore(entry, this.heap[above])) break;
       this.heap[at] = this.heap[above];
       at = above;

@@ -15,7 +15,7 @@ export function svg(height: number, label: string, content: string[]): string {
     `    ${colours(0)}`,
     `    @media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .small { fill: #9198a1 } .grid { stroke: #3d444d } .limit { stroke: #9198a1 } ${colours(1)} }`,
     '  </style>',
-    ...content.map(line => `  ${line}`),
+    ...content.map(each => `  ${each}`),
     '</svg>',
     '',
   ].join('\n');

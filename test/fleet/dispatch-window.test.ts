@@ -61,8 +61,8 @@ test('two nodes get it side by side only where both may, and only when the first
 });
 
 test('what has not been sent when the command expires is not sent', () => {
-  fc.assert(fc.property(durations, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 200 }), ramp, (seconds, maxConcurrency, expires, how) => {
-    const { startedAt, completed, left } = run(seconds, maxConcurrency, how, expires);
+  fc.assert(fc.property(durations, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 200 }), ramp, (seconds, most, expires, how) => {
+    const { startedAt, completed, left } = run(seconds, most, how, expires);
     expect(startedAt.every(at => at < expires)).toBe(true);
     expect(completed + left).toBe(seconds.length);
   }), { numRuns: 60 });

@@ -18,7 +18,10 @@ function transfer(transfers: Transfer[], capacity: number, perNode: number) {
   return { done, link };
 }
 
-const transfers = fc.array(fc.record({ at: fc.double({ min: 0, max: 50, noNaN: true }), megabytes: fc.double({ min: 0.1, max: 1000, noNaN: true }) }), { minLength: 1, maxLength: 40 });
+const transfers = fc.array(fc.record({
+  at: fc.double({ min: 0, max: 50, noNaN: true }),
+  megabytes: fc.double({ min: 0.1, max: 1000, noNaN: true }),
+}), { minLength: 1, maxLength: 40 });
 const bandwidth = fc.double({ min: 1, max: 1000, noNaN: true });
 
 test('one alone is as fast as its node, two share what is there', () => {
