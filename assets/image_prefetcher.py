@@ -55,14 +55,15 @@ FIXED = re.compile(HOST + '/(%s)(?:%s|@(sha256:[0-9a-f]{64}))' % (PATH, TAG), re
 NEWEST = re.compile(HOST + r'/(%s(?:,%s)*)\?newest=([1-9]\d{0,3})((?:&(?:in|ex)clude=[\w.*-]{1,256})*)' % (PATH, PATH),
                     re.ASCII)
 # Requests to ECR carry a session token, so only AWS's own names count. https://docs.aws.amazon.com/general/latest/gr/ecr.html
-ECR_HOST = re.compile(r'(\d{12})\.dkr[.-]ecr(-fips)?\.([a-z0-9-]+)\.(amazonaws\.com|amazonaws\.com\.cn|amazonaws\.eu'
-                      r'|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|on\.aws'
-                      r'|on\.amazonwebservices\.(?:com\.cn|eu))')
-SETTINGS = dict(Owner=r'[\w.-]{1,64}', Revision='[0-9a-f]{0,64}', ParallelPulls='[1-9]|1[0-6]', PinImages='true|false',
-                MaxDiskUsage=r'[1-9]\d?|100', TimeoutSeconds=r'[1-9]\d{1,5}', LogGroup=r'[\w./#-]{0,512}',
-                Region='[a-z0-9-]{0,32}')
-RUN_TIME = dict(Pushed='(%s/%s%s)?' % (HOST, PATH, TAG), PushedAt=r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?',
-                Revision='[0-9a-f]{0,64}', StartDelaySeconds=r'(\d|[1-9]\d|1[01]\d|120)?')
+ECR_DOMAINS = ('amazonaws.com', 'on.aws', 'amazonaws.com.cn', 'on.amazonwebservices.com.cn', 'amazonaws.eu', 'c2s.ic.gov',
+               'sc2s.sgov.gov', 'cloud.adc-e.uk', 'csp.hci.ic.gov')
+REGION = r'[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}'
+ECR_HOST = re.compile(r'(\d{12})\.dkr[.-]ecr(-fips)?\.(%s)\.(%s)' % (REGION, '|'.join(map(re.escape, ECR_DOMAINS))), re.ASCII)
+REVISION = '([0-9a-f]{16})?'
+SETTINGS = dict(Owner=r'[\w.-]{1,64}', Revision=REVISION, ParallelPulls='[1-9]|1[0-6]', PinImages='true|false',
+                MaxDiskUsage=r'[1-9]\d?|100', TimeoutSeconds=r'[1-9]\d{1,5}', LogGroup=r'[\w./#-]{0,512}', Region=f'({REGION})?')
+RUN_TIME = dict(Pushed='(%s/%s%s)?' % (ECR_HOST.pattern, PATH, TAG), PushedAt=r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?',
+                Revision=REVISION, StartDelaySeconds=r'(\d|[1-9]\d|1[01]\d|120)?')
 
 
 class Reference(NamedTuple):
@@ -751,8 +752,7 @@ def send_report(aws: Aws, parameters: Parameters, stream: str, events: list[tupl
 
 # ---- The node as this run finds it ----
 
-ECR_PATTERNS = ['*.dkr.ecr.*.*', '*.dkr.ecr.*.*.*', '*.dkr.ecr.*.*.*.*', '*.dkr.ecr.*.*.*.*.*', '*.dkr.ecr-fips.*.*.*',
-                '*.dkr-ecr.*.*.*', '*.dkr-ecr-fips.*.*.*', '*.dkr-ecr.*.*.*.*']
+ECR_PATTERNS = [f'*.dkr{dot}ecr{fips}.*.{domain}' for dot in '.-' for fips in ('', '-fips') for domain in ECR_DOMAINS]
 DEFAULT_SOCKET = 'unix:///run/containerd/containerd.sock'
 
 

@@ -15,6 +15,7 @@ CRI_TOOLS_VERSION=v1.36.0
 CLOUD_PROVIDER_AWS_VERSION=v1.35.3
 KUBERNETES_VERSION=v1.35.4
 METADATA_MOCK_VERSION=v1.13.0
+REFERENCE_VERSION=v0.6.0
 SOCI_VERSION=v0.16.1
 EVENT_RULER_VERSION=2.1.0
 # The release whose systemd and cloud-init are nearest to those of Amazon Linux 2023.
@@ -66,6 +67,7 @@ main() {
   event_ruler
   gate_root
   if $for_tests; then
+    reference_reader
     soci
     python39
   fi
@@ -266,6 +268,25 @@ build_metadata_mock() {
     install "$draft/ec2-metadata-mock" "$cache/bin/.ec2-metadata-mock" &&
     mv -f "$cache/bin/.ec2-metadata-mock" "$cache/bin/ec2-metadata-mock"; } || status=$?
   rm -rf "$draft"
+  return "$status"
+}
+
+reference_reader() {
+  if ! command -v go >/dev/null; then
+    return
+  fi
+  provide reference-reader "$REFERENCE_VERSION $(cksum <"$here/reference-reader/main.go")" "$cache/bin/reference-reader" \
+    "how image names are read is not compared with the kubelet's way" build_reference_reader
+}
+
+build_reference_reader() {
+  local source status=0
+  source=$(mktemp -d)
+  { cp "$here/reference-reader/main.go" "$source" &&
+    printf 'module testbed/reference-reader\n\ngo 1.22\n\nrequire github.com/distribution/reference %s\n' "$REFERENCE_VERSION" >"$source/go.mod" &&
+    (cd "$source" && go mod tidy) &&
+    build reference-reader "$source" . -ldflags '-s -w'; } || status=$?
+  rm -rf "$source"
   return "$status"
 }
 

@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { ACCOUNT, push, REGION } from './ecr-events';
 import { askEventRuler, whyNoEventRuler } from './event-ruler';
+import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import { pushPattern } from '../../src/push-pattern';
 import { TagFilter } from '../../src/tag-filter';
 import { renderForNode, validateTagFilter } from '../../src/tag-patterns';
 
-const skipped = whyNoEventRuler() ?? (spawnSync('python3', ['--version']).status === 0 ? undefined : 'there is no python3 on the PATH');
+const skipped = whyNoEventRuler() ?? whyNoNodeProgram();
 if (skipped) process.stderr.write(`The tag matching of EventBridge and of the node program is not compared: ${skipped}\n`);
 
 const SEED = Number(process.env.TAG_FILTER_SEED ?? Date.now() % 2 ** 31);
@@ -75,17 +74,6 @@ function matchesFrom(one: string, tag: string): boolean {
   return one[0] === tag[0] && matchesFrom(one.slice(1), tag.slice(1));
 }
 
-function askNodeProgram(questions: { words: string[]; references: string[] }[]): boolean[][] {
-  const program = path.join(__dirname, '..', '..', 'assets', 'image_prefetcher.py');
-  const { status, stdout, stderr } = spawnSync('python3', [path.join(__dirname, 'wanted_driver.py'), program], {
-    input: questions.map(question => `${JSON.stringify(question)}\n`).join(''),
-    encoding: 'utf8',
-    maxBuffer: 1e9,
-  });
-  if (status !== 0) throw new Error(`the node program's driver ended with ${status}: ${stderr}`);
-  return stdout.trimEnd().split('\n').map(line => JSON.parse(line));
-}
-
 interface Pair {
   readonly filter: TagFilter;
   readonly tag: string;
@@ -103,7 +91,7 @@ interface Pair {
       pattern: { detail: pushPattern(ACCOUNT, REGION, [REPOSITORY], one.filter).detail },
       events: one.tags.map(tag => push(REPOSITORY, tag)),
     })));
-    const byNode = askNodeProgram(drawn.map(one => ({
+    const byNode = askNodeProgram<boolean[]>('wanted', drawn.map(one => ({
       words: [`${HOST}/${REPOSITORY}?newest=1${renderForNode(one.filter)}`],
       references: one.tags.map(tag => `${HOST}/${REPOSITORY}:${tag}`),
     })));

@@ -58,8 +58,10 @@ def test_refuses_and_names_the_setting(program, change):
 
 
 @pytest.mark.parametrize('name, value', [
-    ('Pushed', 'a'), ('Pushed', f'{HOST}/app:v1 x'), ('Pushed', f'{HOST}/app@{DIGEST}'), ('Pushed', f'{HOST}/app:a;reboot'),
-    ('PushedAt', 'yesterday'), ('Revision', '$(reboot)'), ('StartDelaySeconds', '121'), ('StartDelaySeconds', '-1'),
+    ('Pushed', 'a'), ('Pushed', 'quay.io/app:v1'),
+    ('Pushed', f'{HOST}/app:v1 x'), ('Pushed', f'{HOST}/app@{DIGEST}'), ('Pushed', f'{HOST}/app:a;reboot'),
+    ('PushedAt', 'yesterday'), ('Revision', '$(reboot)'),
+    ('Revision', 'ffff'), ('StartDelaySeconds', '121'), ('StartDelaySeconds', '-1'),
 ])
 def test_refuses_and_names_the_parameter(program, name, value):
     with pytest.raises(ValueError, match=f'^{name} is '):
@@ -79,7 +81,7 @@ def test_the_boot_gate_brings_its_own_time_limit_and_may_be_short(program):
 
 
 def test_a_caller_that_expects_another_revision_is_told(program):
-    parsed = [program.parse_parameters(settings(), dict(SSM_Revision=one), []) for one in ('', '0123456789abcdef', 'ffff')]
+    parsed = [program.parse_parameters(settings(), dict(SSM_Revision=one), []) for one in ('', '0123456789abcdef', 16 * 'f')]
     assert [one.stale for one in parsed] == [False, False, True]
 
 
@@ -118,6 +120,7 @@ def test_a_push_is_matched_whichever_host_name_of_ecr_is_wanted(program):
 @pytest.mark.parametrize('host', [
     'evil.com', '123456789012.dkr.ecr.us-east-1.evil.com', '123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.com',
     '12345.dkr.ecr.us-east-1.amazonaws.com', '123456789012.dkr.ecr.us-east-1.amazonaws.com:443',
+    '123456789012.dkr.ecr.us-east.amazonaws.com', '123456789012.dkr.ecr.evil-1.amazonaws.com',
 ])
 def test_no_other_host_gets_a_signed_request(program, host):
     assert not program.ECR_HOST.fullmatch(host)

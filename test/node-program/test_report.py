@@ -119,7 +119,7 @@ def test_a_push_says_how_long_it_took_since_the_event(program, node, run):
 
 
 def test_another_revision_is_said(run):
-    assert run(SSM_Revision='ffff')[1][-1]['summary']['stale'] is True
+    assert run(SSM_Revision=16 * 'f')[1][-1]['summary']['stale'] is True
 
 
 def test_a_log_stream_that_is_not_there_is_made(program, run):
