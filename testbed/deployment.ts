@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { Stack, Stage } from 'aws-cdk-lib';
 import { CommandTarget, ControlPlane, PatternMatcher, Resource } from './aws';
-import { ACCOUNT, EventRuler, GateNode, Node, NodeOptions, REGION, SsmDocuments, Testbed } from './engines';
+import { ACCOUNT, CloudWatchLogs, EventRuler, GateNode, Node, NodeOptions, REGION, SsmDocuments, Testbed } from './engines';
 
 /** A disk of its own for each node's images, as on EC2: how full this machine is must not matter. Only what is used takes room. */
 const IMAGE_DISK_MEGABYTES = 20_000;
@@ -51,6 +51,14 @@ export class Deployment {
     }
   }
 
+  /** Creates the log groups of the stack, to which the nodes report. */
+  async createLogGroups(logs: CloudWatchLogs): Promise<void> {
+    const { template } = this.plane;
+    for (const { logicalId } of template.resources('AWS::Logs::LogGroup')) {
+      await logs.createLogGroup(template.ref(logicalId));
+    }
+  }
+
   private nodegroup(part: string): Resource {
     const nodegroup = this.plane.template.resources('AWS::EKS::Nodegroup').find(({ logicalId }) => logicalId.includes(part));
     if (!nodegroup) throw new Error(`no node group with '${part}' in its logical id`);
@@ -68,6 +76,7 @@ export class RealDeployment extends Deployment {
         await testbed.ecr.createRepository(properties.RepositoryName);
       }
       await deployment.publishDocuments(testbed.documents);
+      await deployment.createLogGroups(testbed.logs);
       return deployment;
     } catch (error) {
       await testbed.stop();

@@ -1,4 +1,7 @@
 import { Invocation } from './aws';
+import { Deployment } from './deployment';
+import { CloudWatchLogs } from './engines';
+import { parseSettings } from './settings';
 
 /** A line that the node program prints for an image. */
 export interface ImageLine {
@@ -27,4 +30,27 @@ export function parseReport(stdout: string): NodeReport {
 
 export function reportOf(invocation: Invocation): NodeReport {
   return parseReport(invocation.output?.stdout ?? '');
+}
+
+/** A line of a report as it arrived in a log group. */
+export interface ReportLine {
+  readonly group: string;
+  /** The instance that reported it. */
+  readonly stream: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  /** An image line, or `{ summary }`. */
+  readonly line: Record<string, any>;
+}
+
+/** What the nodes of a deployment have reported to the log groups that its Command documents name. */
+export async function reportLines({ plane }: Deployment, logs: CloudWatchLogs): Promise<ReportLine[]> {
+  const documents = plane.template.resources('AWS::SSM::Document').map(({ properties }) => properties).filter(({ DocumentType }) => DocumentType === 'Command');
+  const groups = new Set(documents.map(({ Content }) =>
+    parseSettings((typeof Content === 'string' ? JSON.parse(Content) : Content).mainSteps[0].inputs.runCommand).LogGroup));
+  const lines: ReportLine[] = [];
+  for (const group of groups) {
+    lines.push(...(await logs.events(group)).map(({ stream, timestamp, message }) => ({ group, stream, timestamp, line: JSON.parse(message) })));
+  }
+  return lines;
 }

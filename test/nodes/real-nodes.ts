@@ -3,7 +3,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../../src';
 import { EventResult, Invocation, ReconcileResult } from '../../testbed/aws';
 import { Deployment } from '../../testbed/deployment';
-import { canMatchEvents, EventRuler, missingForNodes, Node, NodeOptions, PushedImage, PushProps, Testbed } from '../../testbed/engines';
+import { canMatchEvents, EventRuler, GateNode, missingForNodes, Node, NodeOptions, PushedImage, PushProps, Testbed } from '../../testbed/engines';
 import { ImageLine, NodeReport, reportOf } from '../../testbed/report';
 import { newCluster, newStack } from '../fixture';
 
@@ -62,6 +62,7 @@ export class Bed {
     for (const { properties } of deployment.plane.template.resources('AWS::ECR::Repository')) {
       await this.createRepository(properties.RepositoryName);
     }
+    await deployment.createLogGroups(this.testbed.logs);
     deployment.fleet.push(...before?.fleet ?? []);
     return deployment;
   }
@@ -75,6 +76,13 @@ export class Bed {
   /** Boots a node of the node group whose logical id holds `part`. */
   async addNode(deployment: Deployment, part = 'Gpu', options: NodeOptions = {}): Promise<Node> {
     const node = await this.testbed.addNode(`node-${++this.nodes}`, deployment.nodegroupTags(part), { imageDiskMegabytes: 20_000, ...options });
+    deployment.fleet.push(node);
+    return node;
+  }
+
+  /** Boots such a node as EC2 does, with the user data of its node group's launch template. */
+  async addGateNode(deployment: Deployment, part = 'Gpu', options: NodeOptions = {}): Promise<GateNode> {
+    const node = await this.testbed.addGateNode(`node-${++this.nodes}`, deployment.nodegroupTags(part), deployment.userData(part), options);
     deployment.fleet.push(node);
     return node;
   }

@@ -75,23 +75,9 @@ export class Ecr {
   }
 
   /** Calls an ECR action. */
-  async call<T>(action: string, parameters: object): Promise<T> {
-    const response = await fetch(this.moto.endpoint, {
-      method: 'POST',
-      // moto keeps accounts apart; named by registry, all are in one and can be read from there, as a repository policy allows in AWS.
-      body: JSON.stringify({ registryId: this.account, ...parameters }),
-      headers: {
-        'content-type': 'application/x-amz-json-1.1',
-        'x-amz-target': `AmazonEC2ContainerRegistry_V20150921.${action}`,
-        // moto reads region and service from here and checks no signature.
-        'authorization': `AWS4-HMAC-SHA256 Credential=testbed/20260101/${this.region}/ecr/aws4_request, SignedHeaders=host, Signature=none`,
-      },
-    });
-    const text = await response.text();
-    if (!response.ok) {
-      throw new Error(`ECR answered ${response.status} to ${action} ${JSON.stringify(parameters).slice(0, 300)}: ${text}`);
-    }
-    return JSON.parse(text) as T;
+  call<T>(action: string, parameters: object): Promise<T> {
+    // moto keeps accounts apart; named by registry, all are in one and can be read from there, as a repository policy allows in AWS.
+    return this.moto.call('ecr', this.region, `AmazonEC2ContainerRegistry_V20150921.${action}`, { registryId: this.account, ...parameters });
   }
 
   private async put(image: EcrImage, size?: number): Promise<void> {

@@ -1,5 +1,6 @@
 export * from './cache';
 export * from './capabilities';
+export * from './cloudwatch-logs';
 export * from '../node/cri';
 export * from './ecr';
 export * from './ecr-events';

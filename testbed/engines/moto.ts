@@ -39,6 +39,25 @@ export class Moto {
     this.daemon = undefined;
   }
 
+  /** Calls an action of a service that speaks JSON 1.1, such as `Logs_20140328.CreateLogGroup`. */
+  async call<T>(service: string, region: string, target: string, parameters: object): Promise<T> {
+    const response = await fetch(this.endpoint, {
+      method: 'POST',
+      body: JSON.stringify(parameters),
+      headers: {
+        'content-type': 'application/x-amz-json-1.1',
+        'x-amz-target': target,
+        // moto reads region and service from here and checks no signature.
+        'authorization': `AWS4-HMAC-SHA256 Credential=testbed/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=none`,
+      },
+    });
+    const text = await response.text();
+    if (!response.ok) {
+      throw new Error(`the AWS API answered ${response.status} to ${target} ${JSON.stringify(parameters).slice(0, 300)}: ${text}`);
+    }
+    return (text === '' ? {} : JSON.parse(text)) as T;
+  }
+
   /** One line per call, without saying which action was called. */
   requestLog(): string {
     return fs.readFileSync(this.logFile, 'utf8');

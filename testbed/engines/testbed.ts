@@ -1,3 +1,4 @@
+import { CloudWatchLogs } from './cloudwatch-logs';
 import { ACCOUNT, Ecr } from './ecr';
 import { EcrEvent, pushEvent } from './ecr-events';
 import { buildImage, Image, pushImage } from './images';
@@ -49,9 +50,11 @@ export class Testbed {
 
   readonly nodes: Node[] = [];
   readonly documents: SsmDocuments;
+  readonly logs: CloudWatchLogs;
 
   private constructor(readonly workspace: Workspace, readonly moto: Moto, readonly ecr: Ecr, readonly registry: Registry) {
     this.documents = new SsmDocuments(moto);
+    this.logs = new CloudWatchLogs(moto);
   }
 
   /** Boots a node that reaches the registry by its ECR host name; `registries` adds hosts or puts something else there. */
