@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Duration } from 'aws-cdk-lib';
-import { Fn, Lazy, Stack, Token } from 'aws-cdk-lib';
+import { Fn, Lazy, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
+import { secondsOf } from './durations';
 import { estimatedLength } from './estimated-length';
 
 /** The source of the node program. */
@@ -33,6 +34,9 @@ const RUN_TIME_PARAMETERS = 1_000;
 
 const REVISION_LENGTH = 16;
 
+/** As events have it, or nothing. */
+export const PUSHED_AT_PATTERN = '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$';
+
 /**
  * What differs from run to run. Every value is input from outside: these patterns, which Java and Go must read alike, leave no
  * character that means something to a shell.
@@ -48,7 +52,7 @@ export const RUN_TIME_PARAMETERS_OF_COMMAND: {
   PushedAt: {
     description: 'When it was pushed, in UTC',
     default: '',
-    allowedPattern: '^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$',
+    allowedPattern: PUSHED_AT_PATTERN,
   },
   Revision: {
     description: 'The revision of this document that the caller expects; empty for any',
@@ -79,7 +83,7 @@ export class CommandDocument extends Construct {
     const size = estimatedLength(asSentByCloudFormation(this.content(settings, 'x'.repeat(REVISION_LENGTH), settings.images)));
     if (size > DOCUMENT_SIZE - RUN_TIME_PARAMETERS) {
       const list = estimatedLength(settings.images.join(' '));
-      throw new Error(`the list of wanted images must fit into an SSM document beside the node program, in ${DOCUMENT_SIZE - RUN_TIME_PARAMETERS - size + list} characters, got about ${list}: split the images over several ImagePrefetchers`);
+      throw new Error(`the list of wanted images of '${scope.node.path}' must fit into an SSM document beside the node program, in ${DOCUMENT_SIZE - RUN_TIME_PARAMETERS - size + list} characters, got about ${list}: split the images over several ImagePrefetchers`);
     }
 
     const images = settings.images.map(onOneLine);
@@ -93,7 +97,7 @@ export class CommandDocument extends Construct {
   }
 
   private content(settings: NodeProgramSettings, revision: string, images: string[]) {
-    const seconds = String(settings.timeout.toSeconds());
+    const seconds = secondsOf(settings.timeout);
     return {
       schemaVersion: '2.2',
       description: 'Keeps container images on an EKS node before pods need them (cdk-eks-image-prefetcher)',
@@ -108,9 +112,9 @@ export class CommandDocument extends Construct {
           runCommand: script([
             `Owner=${settings.owner}`,
             `Revision=${revision}`,
-            `ParallelPulls=${settings.parallelPulls}`,
+            `ParallelPulls=${Tokenization.stringifyNumber(settings.parallelPulls)}`,
             `PinImages=${settings.pinImages}`,
-            `MaxDiskUsage=${settings.maxDiskUsage}`,
+            `MaxDiskUsage=${Tokenization.stringifyNumber(settings.maxDiskUsage)}`,
             `TimeoutSeconds=${seconds}`,
             `LogGroup=${onOneLine(settings.logGroupName)}`,
             `Region=${Stack.of(this).region}`,

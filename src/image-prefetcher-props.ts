@@ -1,8 +1,8 @@
-import { Duration } from 'aws-cdk-lib';
-import * as logs from 'aws-cdk-lib/aws-logs';
-import { aws_ecr, aws_eks, aws_events } from 'aws-cdk-lib/interfaces';
-import { ImageSelection } from './image-selection';
-import { NodeSelection } from './node-selection';
+import type { Duration } from 'aws-cdk-lib';
+import type { aws_ecr, aws_eks, aws_events, aws_logs, aws_sqs } from 'aws-cdk-lib/interfaces';
+import type { ImageSelection } from './image-selection';
+import type { NodeLimit } from './node-limit';
+import type { NodeSelection } from './node-selection';
 
 /** Properties of an `ImagePrefetcher`. */
 export interface ImagePrefetcherProps {
@@ -45,21 +45,22 @@ export interface ImagePrefetcherProps {
   readonly images?: ImageSelection[];
 
   /**
-   * On how many nodes a roll-out works at a time: a number (`20`) from 1, or a percentage of the selected nodes (`10%`)
-   * from 1% to 100%. It throttles what the registry and a NAT gateway see.
+   * On how many nodes the roll-out of a push works at a time, from 1 node or 1 percent. It throttles what the registry and a NAT
+   * gateway see: behind one, more than 100 at a time are not faster. Instances that do not answer (stopped ones of a warm pool) hold a
+   * place each; where there are many, give a percentage. Joining nodes and reconciles are not held back by it; what spreads reconciles
+   * is a delay of up to two minutes on each node.
    *
-   * @default '50%' - half of the nodes pull while the other half works undisturbed
+   * @default NodeLimit.nodes(500) - half of what ECR's quotas on layers allow, and all nodes of most clusters
    * @see https://docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-multiple.html
    */
-  readonly maxConcurrency?: string;
+  readonly maxConcurrency?: NodeLimit;
 
   /**
-   * After how many failed nodes a roll-out stops going to further nodes: a number (`0` to stop at the first), or a
-   * percentage (`10%`) from 0% to 100%.
+   * After how many failed nodes the roll-out of a push goes to no further ones; `NodeLimit.nodes(0)` stops it at the first.
    *
-   * @default '100%' - a failed prefetch harms nothing, so one sick node keeps no other cold
+   * @default NodeLimit.percent(100) - a failed prefetch harms nothing, so one sick node keeps no other cold
    */
-  readonly maxErrors?: string;
+  readonly maxErrors?: NodeLimit;
 
   /**
    * How often every node is brought back to the wanted list, in whole minutes, from 30 minutes to 31 days. New nodes
@@ -71,7 +72,7 @@ export interface ImagePrefetcherProps {
 
   /**
    * How long a run on one node may take, from 1 minute to 48 hours. What is not there by then is reported and tried again
-   * by the next reconcile.
+   * by the next reconcile. State Manager reports a run of more than 2 hours as stuck.
    *
    * @default Duration.hours(1) - enough for 100 GB at 30 MB/s
    */
@@ -85,11 +86,21 @@ export interface ImagePrefetcherProps {
   readonly parallelPulls?: number;
 
   /**
-   * How long the output of push runs is kept in CloudWatch Logs.
+   * The log group that every run reports to, of this account and region. Give your own for another retention, a key, or one for several
+   * prefetchers.
    *
-   * @default logs.RetentionDays.ONE_MONTH
+   * @default - a new one, kept for a month and removed with the prefetcher
    */
-  readonly logRetention?: logs.RetentionDays;
+  readonly logGroup?: aws_logs.ILogGroupRef;
+
+  /**
+   * The SQS queue for push events that did not start the runbook, after 24 hours of retries by EventBridge. It must let EventBridge send to it
+   * when it was imported, or is an L1.
+   *
+   * @default - a new one, encrypted, TLS only, which keeps messages for 14 days
+   * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+   */
+  readonly deadLetterQueue?: aws_sqs.IQueueRef;
 
   /**
    * Whether the kubelet's image garbage collection leaves the wanted images alone. Without it they go first when the
@@ -107,21 +118,22 @@ export interface ImagePrefetcherProps {
   readonly maxDiskUsage?: number;
 
   /**
-   * Whether a push brings the image to the nodes at once.
+   * Whether a push to ECR brings the image to the nodes at once. Without it, a pipeline can still start the runbook (`runbookNames`).
    *
    * @default true
    */
-  readonly onPush?: boolean;
+  readonly prefetchOnPush?: boolean;
 
   /**
    * Whether new nodes get the wanted images, and all nodes are brought back to the wanted list every `reconcileEvery`.
    *
    * @default true
    */
-  readonly onJoin?: boolean;
+  readonly reconcile?: boolean;
 
   /**
-   * An event bus of this account and region to which ECR events of other accounts and regions are forwarded.
+   * An event bus of this account and region to which ECR events of other accounts and regions are forwarded. In a stack without an
+   * environment, every repository whose account or region is spelled out counts as another's.
    *
    * @default - only repositories of this account and region prefetch on push
    * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html

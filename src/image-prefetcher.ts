@@ -1,17 +1,24 @@
 import { Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
 import type { MultipartUserData } from 'aws-cdk-lib/aws-ec2';
+import type * as events from 'aws-cdk-lib/aws-events';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { countExports, countPolicies, countRules } from './app-limits';
 import { BootGate } from './boot-gate';
 import type { BootGateOptions } from './boot-gate-options';
 import { CommandDocument } from './command-document';
-import { ImagePrefetcherProps } from './image-prefetcher-props';
+import type { ImagePrefetcherProps } from './image-prefetcher-props';
 import { ImageSelection } from './image-selection';
+import { NodeLimit } from './node-limit';
 import { NodePermissions } from './node-permissions';
 import { NodeSelection } from './node-selection';
 import { toNodeTargets } from './node-targets';
 import { Push } from './push';
 import { Reconcile } from './reconcile';
+import { Runbooks } from './runbooks';
+import { refuseMutualStacks } from './stack-order';
 import { validateProps } from './validate-props';
 import { renderWantedImages } from './wanted-images';
 
@@ -24,11 +31,33 @@ import { renderWantedImages } from './wanted-images';
  * @throws an error at synth for anything that cannot work; the messages say what to change
  */
 export class ImagePrefetcher extends Construct {
-  /** Where push runs write one JSON line per image and node. */
+  /** Where every run reports: JSON lines, in a stream for each instance. */
   public readonly logGroup: logs.ILogGroup;
+
+  /** The name that this prefetcher has in reports, on the nodes, and as dimension of its metrics. */
+  public readonly owner: string;
 
   /** Name of the SSM Command document with the node program. */
   public readonly documentName: string;
+
+  /** Names of the SSM Automation runbooks that bring one image to the nodes: one for each set of nodes, usually one. A push starts all of them. */
+  public readonly runbookNames: string[];
+
+  /** The role by which the runbooks send the command. */
+  public readonly automationRole: iam.IRole;
+
+  /** The EventBridge rules for pushes; none without `prefetchOnPush`. */
+  public readonly rules: events.Rule[];
+
+  /**
+   * The queue for push events that started no runbook.
+   *
+   * @default - none, where there are no rules
+   */
+  public readonly deadLetterQueue?: sqs.IQueue;
+
+  /** Ids of the State Manager associations; none without `reconcile`. */
+  public readonly associationIds: string[];
 
   constructor(scope: Construct, id: string, props: ImagePrefetcherProps) {
     super(scope, id);
@@ -40,12 +69,10 @@ export class ImagePrefetcher extends Construct {
     const targets = toNodeTargets(selections.flatMap(selection => selection.tagSets));
 
     // Where it reports, the node program, and what that is told.
-    this.logGroup = new logs.LogGroup(this, 'LogGroup', {
-      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    this.logGroup = logGroupOf(this, props);
+    this.owner = Names.uniqueResourceName(this, { maxLength: 64, separator: '-' });
     const document = new CommandDocument(this, 'Document', {
-      owner: Names.uniqueResourceName(this, { maxLength: 64, separator: '-' }),
+      owner: this.owner,
       images: renderWantedImages(images),
       parallelPulls: props.parallelPulls ?? 2,
       pinImages: props.pinImages ?? true,
@@ -56,24 +83,41 @@ export class ImagePrefetcher extends Construct {
     this.documentName = document.documentName;
 
     // What the nodes may do.
-    new NodePermissions(this, 'Nodes', {
+    const permissions = new NodePermissions(this, 'Nodes', {
       images,
       nodes: selections.flatMap(selection => selection.nodes),
-      logGroup: this.logGroup,
+      logGroupName: this.logGroup.logGroupName,
     });
 
-    // When it runs.
-    const rollOut = { document, targets, maxConcurrency: props.maxConcurrency ?? '50%', maxErrors: props.maxErrors ?? '100%' };
-    const onJoin = props.onJoin ?? true;
-    if (props.onPush ?? true) {
-      const push = new Push(this, 'Push', { ...rollOut, images, logGroupName: this.logGroup.logGroupName, eventBus: props.eventBus });
-      if (!push.canHappen && !onJoin) {
-        throw new Error('an ImagePrefetcher must run at some moment, got onJoin false and no image whose push raises an event here: leave onJoin on, or give eventBus');
-      }
+    // What brings one image to the nodes, and the pushes that start it.
+    const runbooks = new Runbooks(this, 'Runbooks', {
+      documentName: document.documentName,
+      targets,
+      maxConcurrency: props.maxConcurrency ?? NodeLimit.nodes(500),
+      maxErrors: props.maxErrors ?? NodeLimit.percent(100),
+    });
+    this.runbookNames = runbooks.all.map(({ runbookName }) => runbookName);
+    this.automationRole = runbooks.role;
+    const push = props.prefetchOnPush ?? true
+      ? new Push(this, 'Push', { images, runbooks, deadLetterQueue: props.deadLetterQueue, eventBus: props.eventBus })
+      : undefined;
+    this.rules = push?.rules ?? [];
+    this.deadLetterQueue = push?.deadLetterQueue;
+
+    // What brings joining nodes, and all of them again and again, to the whole list.
+    const reconcile = props.reconcile ?? true
+      ? new Reconcile(this, 'Reconcile', { document, targets, every: props.reconcileEvery ?? Duration.minutes(30) })
+      : undefined;
+    this.associationIds = reconcile?.associationIds ?? [];
+    if (!reconcile && this.rules.length === 0) {
+      throw new Error(`'${this.node.path}' must run at some moment, got reconcile false and no image whose push raises an event here: leave reconcile on, or give eventBus`);
     }
-    if (onJoin) {
-      new Reconcile(this, 'Reconcile', { ...rollOut, every: props.reconcileEvery ?? Duration.minutes(30) });
-    }
+
+    // What AWS limits for an app as a whole.
+    countRules(this);
+    permissions.roles.forEach(role => countPolicies(this, role));
+    countExports(this, images);
+    refuseMutualStacks(this, props.cluster, this.documentName);
   }
 
   /**
@@ -99,6 +143,11 @@ export class ImagePrefetcher extends Construct {
   public renderBootGate(options: BootGateOptions = {}): string {
     return new BootGate(this, this.documentName, options).render();
   }
+}
+
+function logGroupOf(scope: Construct, { logGroup: given }: ImagePrefetcherProps): logs.ILogGroup {
+  if (!given) return new logs.LogGroup(scope, 'LogGroup', { retention: logs.RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
+  return 'addStream' in given ? given as logs.ILogGroup : logs.LogGroup.fromLogGroupName(scope, 'LogGroup', given.logGroupRef.logGroupName);
 }
 
 function selectedImages(props: ImagePrefetcherProps): ImageSelection[] {

@@ -1,6 +1,5 @@
-import { Annotations } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { chunkByLength } from './estimated-length';
 import type { ImageSelectionConfig } from './image-selection-config';
@@ -15,26 +14,26 @@ const IMPORT_UPSTREAM = ['ecr:BatchImportUpstreamImage', 'ecr:CreateRepository']
 /** A managed policy holds 6,144 characters; what is not a repository ARN takes some of them. */
 const CHARACTERS_OF_ARNS = 5_000;
 
-/** A role takes 10 managed policies, of which EKS has three and SSM one. */
-const USUAL_ROOM_OF_ROLE = 6;
-
 export interface NodePermissionsProps {
   readonly images: ImageSelectionConfig[];
   readonly nodes: SelectedNodes[];
-  readonly logGroup: ILogGroup;
+  readonly logGroupName: string;
 }
 
 /**
- * What the nodes' roles need: to be reached by Systems Manager, to list and pull the selected repositories, to write
- * the output of a command. The policies belong to this construct, so a role of another stack gains no dependency on it.
+ * What the nodes' roles need: to be reached by Systems Manager, to list and pull the selected repositories, to report to
+ * the log group. The policies belong to this construct, so a role of another stack gains no dependency on it.
  */
 export class NodePermissions extends Construct {
+  /** The roles that got the policies. */
+  public readonly roles: iam.IRole[];
+
   constructor(scope: Construct, id: string, props: NodePermissionsProps) {
     super(scope, id);
 
-    const statements = [...pullStatements(props.images), ...baseStatements(props.logGroup)];
+    const statements = [...pullStatements(props.images), ...baseStatements(this, props.logGroupName)];
     const actions = [...new Set(statements.flatMap(statement => statement.actions))].join(', ');
-    const roles: iam.IRole[] = [];
+    const roles: iam.IRole[] = this.roles = [];
 
     for (const role of rolesOf(this, props.nodes)) {
       if (isOfOtherAccount(this, role)) {
@@ -56,13 +55,9 @@ export class NodePermissions extends Construct {
     }
     if (roles.length > 0) {
       const policies = splitOverPolicies(statements);
-      if (policies.length > USUAL_ROOM_OF_ROLE) {
-        Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:manyNodePolicies',
-          `so many repositories take ${policies.length} managed policies on each node role, beside those of EKS and ${SSM_CORE}, and IAM allows 10: raise the quota 'Managed policies attached to an IAM role' to 20, or split the repositories over node groups`);
-      }
       for (const [index, chunk] of policies.entries()) {
         new iam.ManagedPolicy(this, `Policy${index === 0 ? '' : index + 1}`, {
-          description: 'Lets EKS nodes list and pull the prefetched images and write the log of doing so',
+          description: 'Lets EKS nodes list and pull the prefetched images and report that they did',
           statements: chunk,
           roles,
         });
@@ -110,16 +105,13 @@ function pullStatements(images: ImageSelectionConfig[]): iam.PolicyStatement[] {
   return statements;
 }
 
-function baseStatements(logGroup: ILogGroup): iam.PolicyStatement[] {
+function baseStatements(scope: Construct, logGroupName: string): iam.PolicyStatement[] {
+  const logGroupArn = Stack.of(scope).formatArn({ service: 'logs', resource: 'log-group', resourceName: logGroupName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
   return [
     // A token is for a whole registry: this action takes no resource.
     new iam.PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
-    new iam.PolicyStatement({
-      actions: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
-      resources: [logGroup.logGroupArn, `${logGroup.logGroupArn.replace(/:\*$/, '')}:log-stream:*`],
-    }),
-    // The SSM agent looks the log group up before it writes; the action takes no narrower resource.
-    new iam.PolicyStatement({ actions: ['logs:DescribeLogGroups'], resources: ['*'] }),
+    // A stream for each instance.
+    new iam.PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [`${logGroupArn}:*`] }),
   ];
 }
 

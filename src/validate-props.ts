@@ -1,71 +1,82 @@
-import { Duration, Stack, Token, TokenComparison } from 'aws-cdk-lib';
-import { Construct } from 'constructs';
-import { ImagePrefetcherProps } from './image-prefetcher-props';
+import type { Duration } from 'aws-cdk-lib';
+import { Annotations, Stack, Token, TokenComparison } from 'aws-cdk-lib';
+import type { IEnvironmentAware } from 'aws-cdk-lib/interfaces';
+import type { IConstruct } from 'constructs';
+import type { ImagePrefetcherProps } from './image-prefetcher-props';
+import type { NodeLimit } from './node-limit';
+import { validateList } from './validate-list';
 
 /** Everything that can be seen to be wrong before anything is made, one function a prop. */
-export function validateProps(scope: Construct, props: ImagePrefetcherProps): void {
-  validateCluster(scope, props);
-  validateSomethingSelected(props);
-  validateRate('maxConcurrency', props.maxConcurrency, 1);
-  validateRate('maxErrors', props.maxErrors, 0);
-  validateReconcileEvery(props.reconcileEvery);
-  validateTimeout(props.timeout);
-  validateWholeNumber('parallelPulls', props.parallelPulls, 1, 16);
-  validateWholeNumber('maxDiskUsage', props.maxDiskUsage, 1, 84, ': at 85 the kubelet starts to evict images');
+export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): void {
+  const of = (prop: string) => `${prop} of '${scope.node.path}'`;
+  for (const prop of ['nodegroups', 'nodes', 'repositories', 'imageTags', 'images'] as const) {
+    if (props[prop] !== undefined) validateList(of(prop), props[prop]);
+  }
+  validatePlace(scope, 'cluster', props.cluster, 'Systems Manager reaches the instances of one region, so create the prefetcher in a stack of the cluster\'s');
+  if (props.logGroup) validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
+  validateSomethingSelected(scope, props);
+  validateMaxConcurrency(of('maxConcurrency'), props.maxConcurrency);
+  validateReconcileEvery(of('reconcileEvery'), props.reconcileEvery);
+  validateTimeout(scope, of('timeout'), props);
+  validateWholeNumber(of('parallelPulls'), props.parallelPulls, 1, 16);
+  validateWholeNumber(of('maxDiskUsage'), props.maxDiskUsage, 1, 84, ': at 85 the kubelet starts to evict images');
 }
 
-function validateCluster(scope: Construct, { cluster }: ImagePrefetcherProps): void {
-  const { account, region } = Stack.of(scope);
-  if (Token.compareStrings(cluster.env.region, region) === TokenComparison.DIFFERENT) {
-    throw new Error(`cluster '${cluster.node.path}' must be in the region of the prefetcher's stack, ${region}, got ${cluster.env.region}: Systems Manager reaches the instances of one region, so create the prefetcher in a stack of the cluster's`);
-  }
-  if (Token.compareStrings(cluster.env.account, account) === TokenComparison.DIFFERENT) {
-    throw new Error(`cluster '${cluster.node.path}' must be in the account of the prefetcher's stack, ${account}, got ${cluster.env.account}: create the prefetcher in a stack of the cluster's account`);
+/** A construct that must be where the prefetcher is. */
+function validatePlace(scope: IConstruct, prop: string, construct: IEnvironmentAware & IConstruct, why: string): void {
+  const stack = Stack.of(scope);
+  for (const part of ['region', 'account'] as const) {
+    if (Token.compareStrings(construct.env[part], stack[part]) === TokenComparison.DIFFERENT) {
+      throw new Error(`${prop} '${construct.node.path}' must be in the ${part} of the stack of '${scope.node.path}', ${stack[part]}, got ${construct.env[part]}${part === 'region' ? `: ${why}` : ''}`);
+    }
   }
 }
 
-function validateSomethingSelected(props: ImagePrefetcherProps): void {
+function validateSomethingSelected(scope: IConstruct, props: ImagePrefetcherProps): void {
+  const prefetcher = `'${scope.node.path}'`;
   if (!props.repositories?.length && !props.images?.length) {
-    throw new Error('an ImagePrefetcher must have images to prefetch, got none: give repositories or images');
+    throw new Error(`${prefetcher} must have images to prefetch, got none: give repositories or images`);
   }
   if (!props.nodegroups?.length && !props.nodes?.length) {
-    throw new Error('an ImagePrefetcher must have nodes to prefetch to, got none: give nodegroups or nodes');
+    throw new Error(`${prefetcher} must have nodes to prefetch to, got none: give nodegroups or nodes`);
   }
   if (props.imageTags && !props.repositories?.length) {
-    throw new Error('imageTags filters the tags of repositories, got no repositories: for images give ImageSelection.repository() its own tags');
+    throw new Error(`imageTags of ${prefetcher} filters the tags of repositories, got no repositories: for images give ImageSelection.repository() its own tags`);
   }
-  if (props.onPush === false && props.onJoin === false) {
-    throw new Error('an ImagePrefetcher must run at some moment, got onPush and onJoin both false: leave at least one of them on');
-  }
-}
-
-function validateRate(prop: string, value: string | undefined, least: number): void {
-  if (value === undefined || Token.isUnresolved(value)) return;
-  const match = /^(0|[1-9][0-9]{0,6})(%?)$/.exec(value);
-  if (!match || Number(match[1]) < least || (match[2] && Number(match[1]) > 100)) {
-    throw new Error(`${prop} must be a whole number from ${least}, or a percentage from ${least}% to 100%, got '${value}'`);
+  if (props.prefetchOnPush === false && props.reconcile === false) {
+    throw new Error(`${prefetcher} must run at some moment, got prefetchOnPush and reconcile both false: leave at least one of them on`);
   }
 }
 
-function validateReconcileEvery(value: Duration | undefined): void {
+function validateMaxConcurrency(what: string, value: NodeLimit | undefined): void {
+  if (value?._isZero) {
+    throw new Error(`${what} must be at least NodeLimit.nodes(1) or NodeLimit.percent(1), got 0: to start nothing on a push, set prefetchOnPush to false`);
+  }
+}
+
+function validateReconcileEvery(what: string, value: Duration | undefined): void {
   if (value === undefined || value.isUnresolved()) return;
   const minutes = value.toMinutes({ integral: false });
   if (!Number.isInteger(minutes) || minutes < 30 || minutes > 31 * 24 * 60) {
-    throw new Error(`reconcileEvery must be whole minutes from 30 minutes to 31 days, got ${value.toHumanString()}`);
+    throw new Error(`${what} must be whole minutes from 30 minutes to 31 days, got ${value.toHumanString()}`);
   }
 }
 
-function validateTimeout(value: Duration | undefined): void {
-  if (value === undefined || value.isUnresolved()) return;
-  const seconds = value.toSeconds({ integral: false });
+function validateTimeout(scope: IConstruct, what: string, { timeout, reconcile }: ImagePrefetcherProps): void {
+  if (timeout === undefined || timeout.isUnresolved()) return;
+  const seconds = timeout.toSeconds({ integral: false });
   if (!Number.isInteger(seconds) || seconds < 60 || seconds > 172_800) {
-    throw new Error(`timeout must be from 1 minute to 48 hours, got ${value.toHumanString()}`);
+    throw new Error(`${what} must be from 1 minute to 48 hours, got ${timeout.toHumanString()}`);
+  }
+  if (seconds > 2 * 3600 && reconcile !== false) {
+    Annotations.of(scope).addWarningV2('cdk-eks-image-prefetcher:longTimeout',
+      `${what} is ${timeout.toHumanString()}, and State Manager reports a run of more than 2 hours as stuck: choose 2 hours or less; what is missing by then comes with the next reconcile`);
   }
 }
 
-function validateWholeNumber(prop: string, value: number | undefined, least: number, most: number, why = ''): void {
+function validateWholeNumber(what: string, value: number | undefined, least: number, most: number, why = ''): void {
   if (value === undefined || Token.isUnresolved(value)) return;
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${prop} must be a whole number from ${least} to ${most}, got ${value}${why}`);
+    throw new Error(`${what} must be a whole number from ${least} to ${most}, got ${value}${why}`);
   }
 }

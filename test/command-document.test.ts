@@ -36,7 +36,7 @@ test('of 100 images takes at most 75 % of what Systems Manager takes, as CloudFo
 });
 
 test('is refused at synth when it gets too large', () => {
-  expect(() => prefetch({ images: images(600) })).toThrow(/^the list of wanted images must fit into an SSM document beside the node program, in \d+ characters, got about \d+/);
+  expect(() => prefetch({ images: images(600) })).toThrow(/^the list of wanted images of 'Stack\/Prefetcher' must fit into an SSM document beside the node program, in \d+ characters, got about \d+/);
 });
 
 test('is written as Jackson prints it', () => {

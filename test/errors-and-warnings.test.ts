@@ -1,13 +1,16 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
+import { App, Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { ACCOUNT, newCluster, newStack, prefetch } from './fixture';
-import { ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../src';
+import { ImagePrefetcherProps, ImageSelection, NodeLimit, NodeSelection, TagFilter } from '../src';
 
 const ROOT = path.join(__dirname, '..');
 
@@ -50,12 +53,12 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'no images': given({ repositories: [], images: [] }),
   'no nodes': given({ nodegroups: [], nodes: [] }),
   '`imageTags` without `repositories`': given({ imageTags: ['v*'], repositories: [], images: [ImageSelection.registry('quay.io/org/app:v1')] }),
-  '`onPush` and `onJoin` both off': given({ onPush: false, onJoin: false }),
+  '`prefetchOnPush` and `reconcile` both off': given({ prefetchOnPush: false, reconcile: false }),
   'the cluster is in another region': withClusterOf({ account: ACCOUNT, region: 'eu-west-1' }),
   'the cluster is in another account': withClusterOf({ account: '210987654321', region: 'us-east-1' }),
-  '`onJoin` off and no push can arrive': given({ onJoin: false, images: [ImageSelection.registry('quay.io/org/app:v1')] }),
-  '`maxConcurrency` out of range': given({ maxConcurrency: '0' }),
-  '`maxErrors` out of range': given({ maxErrors: '101%' }),
+  '`reconcile` off and no push can arrive': given({ reconcile: false, images: [ImageSelection.registry('quay.io/org/app:v1')] }),
+  '`maxConcurrency` of no node': () => prefetch({ maxConcurrency: NodeLimit.nodes(0) }),
+  'a `NodeLimit` out of range': () => prefetch({ maxErrors: NodeLimit.percent(101) }),
   '`reconcileEvery` out of range': given({ reconcileEvery: Duration.minutes(5) }),
   '`timeout` out of range': given({ timeout: Duration.hours(49) }),
   '`parallelPulls` out of range': given({ parallelPulls: 17 }),
@@ -132,6 +135,34 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     prefetcher.addBootGate(userData);
     return { stack };
   },
+  'a log group that is elsewhere': () => {
+    const stack = newStack();
+    const elsewhere = new Stack(stack.node.root, 'Other', { env: { account: ACCOUNT, region: 'eu-west-1' } });
+    return prefetch({ logGroup: new logs.LogGroup(elsewhere, 'LogGroup') }, stack);
+  },
+  'prefetcher and cluster in stacks that need each other': () => {
+    const stack = newStack();
+    const cluster = newCluster(new Stack(stack.node.root, 'Platform', { env: { account: ACCOUNT, region: 'us-east-1' } }));
+    const nodegroup = cluster.addNodegroupCapacity('Gpu');
+    const { prefetcher } = prefetch({ cluster, nodegroups: [nodegroup] }, stack);
+    nodegroup.node.addDependency(prefetcher);
+    (stack.node.root as App).synth();
+    return { stack };
+  },
+  '`longTimeout`: a timeout of more than 2 hours': given({ timeout: Duration.hours(3) }),
+  '`deadLetterQueuePolicy`: a dead-letter queue whose policy can\'t be changed': () => {
+    const stack = newStack();
+    return prefetch({ deadLetterQueue: sqs.Queue.fromQueueArn(stack, 'Queue', `arn:aws:sqs:us-east-1:${ACCOUNT}:letters`) }, stack);
+  },
+  '`manyRules`: more rules than a bus takes': withRepositories((repository, stack) => {
+    for (let index = 0; index < 300; index++) new events.Rule(stack, `Rule${index}`, { eventPattern: { source: ['test'] } });
+    return { repositories: [repository()] };
+  }),
+  '`manyExports`: many repositories of another stack': () => {
+    const stack = newStack();
+    const registry = new Stack(stack.node.root, 'Registry', { env: { account: ACCOUNT, region: 'us-east-1' } });
+    return prefetch({ repositories: [...Array(101).keys()].map(index => new ecr.Repository(registry, `Repository${index}`)) }, stack);
+  },
   '`impliedLatest`: an image without a tag': image(() => ImageSelection.registry('nginx')),
   '`nodeRoleNotVisible`: nodes whose role can\'t be seen': nodes(() => NodeSelection.cluster()),
   '`noPushEvents`: a repository of another region or account': withRepositories((_, stack) => ({
@@ -146,7 +177,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     const nodeRole = iam.Role.fromRoleArn(stack, 'NodeRole', `arn:aws:iam::${ACCOUNT}:role/nodes`, { mutable: false });
     return prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })] }, stack);
   },
-  '`manyNodePolicies`: very many repositories with long names': withRepositories(repository => ({
+  '`manyNodePolicies`: many prefetchers on one role, or very many repositories with long names': withRepositories(repository => ({
     repositories: [...Array(240).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(6)}app`)),
   })),
 };

@@ -1,9 +1,10 @@
-import { Duration } from 'aws-cdk-lib';
+import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Match } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import { flat, newCluster, newStack, settingsOf, prefetch, propertiesOf } from './fixture';
-import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { flat, newCluster, newStack, settingsOf, prefetch, propertiesOf, warningsOf } from './fixture';
+import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection } from '../src';
 
 describe('the Command document', () => {
   const content = propertiesOf(prefetch().template(), 'AWS::SSM::Document', 'PrefetcherDocument').Content;
@@ -49,24 +50,25 @@ describe('a push', () => {
 
   test('starts an Automation runbook, every input a list', () => {
     const [target] = propertiesOf(template, 'AWS::Events::Rule').Targets;
-    expect(flat(target.Arn)).toMatch(/:automation-definition\/\{PrefetcherPushRunbook\w+\}:\$DEFAULT$/);
+    expect(flat(target.Arn)).toMatch(/:automation-definition\/\{PrefetcherRunbooksRunbook\w+\}:\$DEFAULT$/);
     expect(flat(target.InputTransformer.InputTemplate)).toMatch(
-      /^\{"AutomationAssumeRole":\["\{\w+\.Arn\}"\],"Account":\[<account>\],"Region":\[<region>\],"Repository":\[<detail-repository-name>\],"Tag":\[<detail-image-tag>\]\}$/);
+      /^\{"AutomationAssumeRole":\["\{\w+\.Arn\}"\],"Account":\[<account>\],"Region":\[<region>\],"Repository":\[<detail-repository-name>\],"Tag":\[<detail-image-tag>\],"PushedAt":\[<time>\]\}$/);
   });
 
-  test('sends the event\'s own tag to nodes with cluster and node-group tag, at a set rate, with its output in the log group', () => {
+  test('sends the event\'s own tag to nodes with cluster and node-group tag, at a set rate, and waits ten minutes for a node that does not answer', () => {
     const [step] = propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps;
     expect(step.action).toBe('aws:runCommand');
     expect(flat(step.inputs.Parameters.Pushed[0])).toBe('{{ Account }}.dkr.ecr.{{ Region }}.{AWS::URLSuffix}/{{ Repository }}:{{ Tag }}');
     expect(step.inputs).toMatchObject({
-      MaxConcurrency: '50%',
+      MaxConcurrency: '500',
       MaxErrors: '100%',
       Targets: [
         { Key: 'tag:eks:cluster-name', Values: [{ Ref: expect.stringContaining('Cluster') }] },
         { Key: 'tag:eks:nodegroup-name', Values: [{ 'Fn::GetAtt': [expect.stringContaining('Gpu'), 'NodegroupName'] }] },
       ],
-      CloudWatchOutputConfig: { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: { Ref: expect.stringContaining('LogGroup') } },
+      TimeoutSeconds: 600,
     });
+    expect(step.inputs.Parameters.PushedAt).toEqual(['{{ PushedAt }}']);
   });
 
   test('is matched for these repositories only, with a tag that is no referrer\'s', () => {
@@ -83,11 +85,36 @@ describe('a push', () => {
     });
   });
 
-  test('can be turned off', () => {
-    const off = prefetch({ onPush: false }).template();
-    off.resourceCountIs('AWS::Events::Rule', 0);
-    off.resourceCountIs('AWS::SSM::Document', 1);
-    off.resourceCountIs('AWS::SSM::Association', 1);
+  test('can be turned off; a pipeline can still start the runbook', () => {
+    const { prefetcher, template: off } = prefetch({ prefetchOnPush: false });
+    off().resourceCountIs('AWS::Events::Rule', 0);
+    off().resourceCountIs('AWS::SQS::Queue', 0);
+    expect(prefetcher.rules).toEqual([]);
+    expect(prefetcher.deadLetterQueue).toBeUndefined();
+    expect(prefetcher.runbookNames).toHaveLength(1);
+    off().resourceCountIs('AWS::SSM::Association', 1);
+  });
+
+  test('that starts no runbook ends in an encrypted queue, which EventBridge alone may send to, for rules of this account', () => {
+    const [target] = propertiesOf(template, 'AWS::Events::Rule').Targets;
+    expect(target.DeadLetterConfig).toEqual({ Arn: { 'Fn::GetAtt': [expect.stringContaining('DeadLetterQueue'), 'Arn'] } });
+    expect(propertiesOf(template, 'AWS::SQS::Queue')).toMatchObject({ SqsManagedSseEnabled: true, MessageRetentionPeriod: 1_209_600 });
+    const [tlsOnly, send] = propertiesOf(template, 'AWS::SQS::QueuePolicy').PolicyDocument.Statement;
+    expect(tlsOnly).toMatchObject({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } });
+    expect(send).toMatchObject({ Effect: 'Allow', Action: 'sqs:SendMessage', Principal: { Service: 'events.amazonaws.com' } });
+    expect(flat(send.Condition.ArnLike['aws:SourceArn'])).toMatch(/:events:us-east-1:123456789012:rule\/\*$/);
+  });
+
+  test('ends in the queue that is given, L2 or L1', () => {
+    const stack = newStack();
+    const queue = new sqs.Queue(stack, 'Letters');
+    const { prefetcher, template: given } = prefetch({ deadLetterQueue: queue }, stack);
+    expect(prefetcher.deadLetterQueue).toBe(queue);
+    given().resourceCountIs('AWS::SQS::Queue', 1);
+    given().hasResourceProperties('AWS::SQS::QueuePolicy', { Queues: [{ Ref: Match.stringLikeRegexp('Letters') }] });
+    const other = newStack();
+    const l1 = prefetch({ deadLetterQueue: new sqs.CfnQueue(other, 'Letters') }, other).template();
+    expect(propertiesOf(l1, 'AWS::Events::Rule').Targets[0].DeadLetterConfig).toEqual({ Arn: { 'Fn::GetAtt': ['Letters', 'Arn'] } });
   });
 });
 
@@ -103,34 +130,72 @@ describe('the association', () => {
     expect(flat(settingsOf(template()).Images)).toBe(`public.ecr.aws/nginx/nginx:1.27 ${host}/${name}:base ${host}/${name}?newest=1`);
   });
 
-  test('runs every 30 minutes and on new nodes, at a set rate', () => {
-    const association = propertiesOf(prefetch().template(), 'AWS::SSM::Association');
-    expect(association).toMatchObject({ ScheduleExpression: 'rate(30 minutes)', MaxConcurrency: '50%', MaxErrors: '100%' });
+  test('runs every 30 minutes and on new nodes, whatever the rate of a push is', () => {
+    const association = propertiesOf(prefetch({ maxConcurrency: NodeLimit.nodes(1), maxErrors: NodeLimit.nodes(0) }).template(), 'AWS::SSM::Association');
+    expect(association).toMatchObject({ ScheduleExpression: 'rate(30 minutes)', MaxConcurrency: '100%', MaxErrors: '100%' });
     expect(association).not.toHaveProperty('ApplyOnlyAtCronInterval');
     expect(association).not.toHaveProperty('WaitForSuccessTimeoutSeconds');
   });
 
+  test('is dispatched by a role that may send this document to the selected nodes, and nothing else', () => {
+    const template = prefetch().template();
+    const association = propertiesOf(template, 'AWS::SSM::Association');
+    expect(association.AssociationDispatchAssumeRole).toEqual({ 'Fn::GetAtt': [expect.stringContaining('DispatchRole'), 'Arn'] });
+    const trust = propertiesOf(template, 'AWS::IAM::Role', 'DispatchRole').AssumeRolePolicyDocument.Statement;
+    expect(trust).toEqual([{
+      Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'ssm.amazonaws.com' }, Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+    }]);
+    const statements = propertiesOf(template, 'AWS::IAM::Policy', 'DispatchRole').PolicyDocument.Statement;
+    expect(statements.map(({ Action }: any) => Action)).toEqual(['ssm:SendCommand', 'ssm:SendCommand']);
+    expect(flat(statements[0].Resource)).toMatch(/:document\/\{PrefetcherDocument\w+\}$/);
+    expect(Object.keys(statements[1].Condition.StringEquals)).toEqual(['ssm:resourceTag/eks:cluster-name', 'ssm:resourceTag/eks:nodegroup-name']);
+  });
+
   test('can be turned off', () => {
-    prefetch({ onJoin: false }).template().resourceCountIs('AWS::SSM::Association', 0);
+    const { prefetcher, template } = prefetch({ reconcile: false });
+    template().resourceCountIs('AWS::SSM::Association', 0);
+    expect(prefetcher.associationIds).toEqual([]);
   });
 });
 
 test('controls reach document, runbook and association', () => {
   const template = prefetch({
-    maxConcurrency: '20',
-    maxErrors: '10%',
+    maxConcurrency: NodeLimit.nodes(20),
+    maxErrors: NodeLimit.percent(10),
     reconcileEvery: Duration.hours(2),
     timeout: Duration.minutes(20),
     parallelPulls: 4,
-    logRetention: logs.RetentionDays.ONE_WEEK,
     pinImages: false,
     maxDiskUsage: 60,
   }).template();
   expect(settingsOf(template)).toMatchObject({ ParallelPulls: '4', PinImages: 'false', MaxDiskUsage: '60', TimeoutSeconds: '1200' });
-  expect(propertiesOf(template, 'AWS::SSM::Association')).toMatchObject({ ScheduleExpression: 'rate(120 minutes)', MaxConcurrency: '20', MaxErrors: '10%' });
+  expect(propertiesOf(template, 'AWS::SSM::Association')).toMatchObject({ ScheduleExpression: 'rate(120 minutes)' });
   expect(propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps[0].inputs).toMatchObject({ MaxConcurrency: '20', MaxErrors: '10%' });
   expect(propertiesOf(template, 'AWS::SSM::Document', 'PrefetcherDocument').Content.mainSteps[0].inputs.timeoutSeconds).toBe('1200');
-  template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
+});
+
+test('controls that are known only at deployment reach the document', () => {
+  const stack = newStack();
+  const number = (id: string) => new CfnParameter(stack, id, { type: 'Number' }).valueAsNumber;
+  const template = prefetch({
+    maxConcurrency: NodeLimit.nodes(number('Nodes')), parallelPulls: number('Pulls'), maxDiskUsage: number('Disk'), timeout: Duration.seconds(number('Seconds')), reconcileEvery: Duration.minutes(number('Minutes')),
+  }, stack).template();
+  expect(settingsOf(template)).toMatchObject({ ParallelPulls: '{Pulls}', MaxDiskUsage: '{Disk}', TimeoutSeconds: '{Seconds}' });
+  expect(flat(propertiesOf(template, 'AWS::SSM::Association').ScheduleExpression)).toBe('rate({Minutes} minutes)');
+  expect(propertiesOf(template, 'AWS::SSM::Document', 'Runbook').Content.mainSteps[0].inputs.MaxConcurrency).toEqual({ Ref: 'Nodes' });
+});
+
+test('runs report to the log group that is given, L2 or L1', () => {
+  const stack = newStack();
+  const logGroup = new logs.LogGroup(stack, 'Reports', { retention: logs.RetentionDays.ONE_WEEK });
+  const { prefetcher, template } = prefetch({ logGroup }, stack);
+  expect(prefetcher.logGroup).toBe(logGroup);
+  template().resourceCountIs('AWS::Logs::LogGroup', 1);
+  expect(settingsOf(template()).LogGroup).toMatch(/^\{Reports\w+\}$/);
+  const other = newStack();
+  const l1 = prefetch({ logGroup: new logs.CfnLogGroup(other, 'Reports') }, other).template();
+  l1.resourceCountIs('AWS::Logs::LogGroup', 1);
+  expect(settingsOf(l1).LogGroup).toBe('{Reports}');
 });
 
 test('two prefetchers for two clusters in one stack share nothing and target different nodes', () => {
@@ -147,6 +212,34 @@ test('two prefetchers for two clusters in one stack share nothing and target dif
   expect(clusters[1]).toContain('ClusterB');
   expect(settingsOf(template(), 'PrefetcherA').Owner).not.toEqual(settingsOf(template(), 'PrefetcherB').Owner);
   expect(associations[0].Name).not.toEqual(associations[1].Name);
+});
+
+describe('what AWS limits for all prefetchers together', () => {
+  test('counts the managed policies on a role that several prefetchers share', () => {
+    const stack = newStack();
+    const cluster = newCluster(stack);
+    const nodegroups = [cluster.addNodegroupCapacity('Gpu')];
+    for (let index = 0; index < 8; index++) {
+      new ImagePrefetcher(stack, `Prefetcher${index}`, { cluster, nodegroups, repositories: [ecr.Repository.fromRepositoryName(stack, `Repository${index}`, `app-${index}`)] });
+      expect(warningsOf(stack).filter(warning => warning.startsWith('manyNodePolicies')).length).toBe(index < 6 ? 0 : index - 5);
+    }
+    expect(warningsOf(stack)[0]).toContain('has 11 managed policies with \'Stack/Prefetcher6\', 7 of them made in this app');
+  });
+
+  test('counts the rules with wildcards that several prefetchers have on one bus', () => {
+    const stack = newStack();
+    const cluster = newCluster(stack);
+    const nodegroups = [cluster.addNodegroupCapacity('Gpu')];
+    const prefetcher = (id: string, filters: number) => new ImagePrefetcher(stack, id, {
+      cluster,
+      nodegroups,
+      images: [...Array(filters).keys()].map(index => ImageSelection.repository(
+        ecr.Repository.fromRepositoryName(stack, `${id} ${index}`, `app-${index}`), { tags: { include: [`v*-${index}`] } })),
+    });
+    prefetcher('A', 20);
+    prefetcher('B', 10);
+    expect(() => prefetcher('C', 1)).toThrow('an event bus takes 30 rules with wildcards, and with \'Stack/C\' this app has 31');
+  });
 });
 
 test('300 repositories and 60 node groups become valid resources', () => {

@@ -108,16 +108,34 @@ describe('push events', () => {
     expect(rules[0].EventPattern.detail).toMatchObject({ 'repository-name': ['app-a'], 'image-tag': ['v1', 'v2'] });
   });
 
-  test('repositories whose tags are filtered alike share a rule', () => {
+  test('repositories share a rule, those whose tags are filtered alike a place in it', () => {
     const { rules } = patterns(stack => [
       ImageSelection.repository(named(stack, 'app-a'), { tags: { include: ['v*'] } }),
       ImageSelection.repository(named(stack, 'app-b'), { tags: { include: ['*-prod'] } }),
       ImageSelection.repository(named(stack, 'app-c'), { tags: { include: ['v*'] } }),
     ]);
-    expect(rules.map(rule => [rule.EventPattern.detail['repository-name'], rule.EventPattern.detail['image-tag']])).toEqual([
-      [['app-a', 'app-c'], [{ prefix: 'v' }]],
-      [['app-b'], [{ suffix: '-prod' }]],
+    expect(rules).toHaveLength(1);
+    expect(rules[0].EventPattern.detail.$or).toEqual([
+      { 'repository-name': ['app-a', 'app-c'], 'image-tag': [{ prefix: 'v' }] },
+      { 'repository-name': ['app-b'], 'image-tag': [{ suffix: '-prod' }] },
     ]);
+  });
+
+  test('310 fixed images of as many repositories need few rules, each within the limit of a pattern', () => {
+    const { rules } = patterns(stack => [...Array(310).keys()].map(index => ImageSelection.tag(named(stack, `team/service-${index}`), `v${index}`)));
+    expect(rules.length).toBeLessThan(25);
+    expect(rules.flatMap(rule => rule.EventPattern.detail.$or).map(choice => [choice['repository-name'], choice['image-tag']]))
+      .toEqual([...Array(310).keys()].map(index => [[`team/service-${index}`], [`v${index}`]]));
+    for (const { EventPattern } of rules) expect(JSON.stringify(EventPattern).length).toBeLessThanOrEqual(2048);
+  });
+
+  test('in a stack without an environment, a repository whose account is spelled out is on the bus that is given', () => {
+    const stack = new Stack(new App(), 'Stack');
+    const eventBus = new events.EventBus(stack, 'Bus');
+    const away = ecr.Repository.fromRepositoryArn(stack, 'Away', 'arn:aws:ecr:us-east-1:999999999999:repository/app');
+    const { template } = prefetch({ images: [ImageSelection.repository(away), ImageSelection.repository(named(stack, 'home'))], eventBus }, stack);
+    const rules = Object.values<any>(template().findResources('AWS::Events::Rule')).map(rule => rule.Properties);
+    expect(rules.map(rule => [rule.EventPattern.detail['repository-name'][0], rule.EventBusName && flat(rule.EventBusName)])).toEqual([['app', expect.stringContaining('{Bus')], ['home', undefined]]);
   });
 
   test.each([

@@ -43,7 +43,7 @@ const nodeOf = (cluster: string, nodegroup: string) => ({
 const allowed = (role: string, action: string, resource: string, context = {}) => iam.allowed(role, action, resource, context).allowed;
 
 describe('the role of the runbook', () => {
-  const role = roleArn('PrefetcherAPushAutomationRole');
+  const role = roleArn('PrefetcherARunbooksRole');
 
   test('sends its own document', () => {
     expect(allowed(role, 'ssm:SendCommand', documentArn('PrefetcherADocument'))).toBe(true);
@@ -73,17 +73,17 @@ describe('the role of the runbook', () => {
 });
 
 describe('the role of the rule', () => {
-  const role = roleArn('PrefetcherAPushEventsRole');
+  const role = roleArn('PrefetcherAPushRole');
 
   test('starts its own runbook and passes the role of that', () => {
-    expect(allowed(role, 'ssm:StartAutomationExecution', documentArn('PrefetcherAPushRunbook'))).toBe(true);
-    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherAPushAutomationRole'), { 'iam:PassedToService': 'ssm.amazonaws.com' })).toBe(true);
+    expect(allowed(role, 'ssm:StartAutomationExecution', documentArn('PrefetcherARunbooksRunbook'))).toBe(true);
+    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherARunbooksRole'), { 'iam:PassedToService': 'ssm.amazonaws.com' })).toBe(true);
   });
 
   test('starts no other runbook, passes no other role and to no other service, and sends nothing itself', () => {
-    expect(allowed(role, 'ssm:StartAutomationExecution', documentArn('PrefetcherBPushRunbook'))).toBe(false);
-    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherBPushAutomationRole'), { 'iam:PassedToService': 'ssm.amazonaws.com' })).toBe(false);
-    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherAPushAutomationRole'), { 'iam:PassedToService': 'ec2.amazonaws.com' })).toBe(false);
+    expect(allowed(role, 'ssm:StartAutomationExecution', documentArn('PrefetcherBRunbooksRunbook'))).toBe(false);
+    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherBRunbooksRole'), { 'iam:PassedToService': 'ssm.amazonaws.com' })).toBe(false);
+    expect(allowed(role, 'iam:PassRole', roleArn('PrefetcherARunbooksRole'), { 'iam:PassedToService': 'ec2.amazonaws.com' })).toBe(false);
     expect(allowed(role, 'ssm:SendCommand', documentArn('PrefetcherADocument'))).toBe(false);
   });
 

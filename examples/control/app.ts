@@ -2,8 +2,8 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { ImagePrefetcher } from 'cdk-eks-image-prefetcher';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ImagePrefetcher, NodeLimit } from 'cdk-eks-image-prefetcher';
 
 export const app = new App({ context: { '@aws-cdk/aws-eks:defaultToAL2023': true } });
 const stack = new Stack(app, 'Control');
@@ -19,12 +19,12 @@ new ImagePrefetcher(stack, 'Gentle', {
   cluster,
   nodegroups,
   repositories: [new ecr.Repository(stack, 'Training')],
-  maxConcurrency: '10',
-  maxErrors: '5%',
+  maxConcurrency: NodeLimit.nodes(10),
+  maxErrors: NodeLimit.percent(5),
   parallelPulls: 1,
   timeout: Duration.hours(2),
   reconcileEvery: Duration.hours(6),
-  logRetention: RetentionDays.THREE_MONTHS,
+  logGroup: new LogGroup(stack, 'LogGroup', { retention: RetentionDays.THREE_MONTHS }),
   maxDiskUsage: 60,
 });
 
@@ -33,7 +33,7 @@ new ImagePrefetcher(stack, 'OnlyOnJoin', {
   cluster,
   nodegroups,
   repositories: [new ecr.Repository(stack, 'Nightly')],
-  onPush: false,
+  prefetchOnPush: false,
 });
 
 // Needed for an hour after it was pushed: not worth a place on every new node, nor a pin.
@@ -41,6 +41,6 @@ new ImagePrefetcher(stack, 'OnlyOnPush', {
   cluster,
   nodegroups,
   repositories: [new ecr.Repository(stack, 'Preview')],
-  onJoin: false,
+  reconcile: false,
   pinImages: false,
 });

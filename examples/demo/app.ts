@@ -4,7 +4,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
+import { ImagePrefetcher, NodeLimit, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 export const app = new App();
 export const stack = new Stack(app, 'Demo');
@@ -26,7 +26,7 @@ const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
   cluster,
   nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })],
   repositories: [training, inference],
-  maxConcurrency: '100%',
+  maxConcurrency: NodeLimit.percent(100),
 });
 
 const userData = new ec2.MultipartUserData();

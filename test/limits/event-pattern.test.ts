@@ -56,6 +56,16 @@ const TABLE: [string, Images, EventName[]][] = [
     repositories: [ecr.Repository.fromRepositoryArn(stack, 'Far', `arn:aws:ecr:eu-west-1:${ACCOUNT}:repository/team/app`)],
     eventBus: new EventBus(stack, 'Bus'),
   }), ['other region']],
+  ['310 fixed images of as many repositories, in few rules', (_, stack) => ({
+    images: [...Array(310).keys()].map(index => ImageSelection.tag(
+      ecr.Repository.fromRepositoryName(stack, `R${index}`, index === 155 ? 'team/app' : `team/service-${index}`), index === 155 ? 'v1.2.0' : 'latest')),
+  }), V1_2_0],
+  ['filters of several kinds in one rule', (repository, stack) => ({
+    images: [
+      ImageSelection.repository(repository, { tags: { include: ['*-prod'] } }),
+      ImageSelection.tag(ecr.Repository.fromRepositoryName(stack, 'Other', 'team/other'), 'v1.2.0'),
+    ],
+  }), ['push of build-7-prod', 'other repository']],
   ['300 repositories', (_, stack) => ({
     repositories: [...Array(300).keys()].map(index => ecr.Repository.fromRepositoryName(stack, `R${index}`, index === 299 ? 'team/app' : `team/service-${index}`)),
   }), allBut()],

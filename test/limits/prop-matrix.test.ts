@@ -10,7 +10,7 @@ import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
 import { ACCOUNT, REGION } from './ecr-events';
 import { nagFindings, unexplained } from './nag-findings';
-import { ImagePrefetcher, ImageSelection, NodeSelection, NodeSelectionOptions, TagFilter } from '../../src';
+import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection, NodeSelectionOptions, TagFilter } from '../../src';
 
 const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);
 const APPS = 30;
@@ -32,8 +32,8 @@ const choice = fc.record({
   pullThrough: fc.boolean(),
   eventBus: fc.boolean(),
   role: fc.boolean(),
-  maxConcurrency: fc.constantFrom(undefined, '1', '20', '100%'),
-  maxErrors: fc.constantFrom(undefined, '0', '10%'),
+  maxConcurrency: fc.constantFrom(undefined, NodeLimit.nodes(1), NodeLimit.nodes(20), NodeLimit.percent(100)),
+  maxErrors: fc.constantFrom(undefined, NodeLimit.nodes(0), NodeLimit.percent(10)),
   reconcileMinutes: fc.constantFrom(undefined, 30, 60 * 24 * 31),
   timeoutSeconds: fc.constantFrom(undefined, 60, 172_800),
   parallelPulls: fc.constantFrom(undefined, 1, 16),
@@ -67,8 +67,8 @@ function synthesise(chosen: Choice): App {
     reconcileEvery: chosen.reconcileMinutes === undefined ? undefined : Duration.minutes(chosen.reconcileMinutes),
     timeout: chosen.timeoutSeconds === undefined ? undefined : Duration.seconds(chosen.timeoutSeconds),
     parallelPulls: chosen.parallelPulls,
-    onPush: chosen.moments !== 'join',
-    onJoin: chosen.moments !== 'push',
+    prefetchOnPush: chosen.moments !== 'join',
+    reconcile: chosen.moments !== 'push',
   });
   return app;
 }
@@ -124,7 +124,7 @@ function repositoryOf(stack: Stack, name: string, account?: string): ecr.IReposi
 }
 
 /** What is too large is refused at synth, in words. */
-const REFUSAL = /the list of wanted images must fit into an SSM document|an event bus takes 30 rules with wildcards/;
+const REFUSAL = /the list of wanted images of 'Stack\/Prefetcher' must fit into an SSM document|an event bus takes 30 rules with wildcards/;
 const refused: { chosen: Choice; message: string }[] = [];
 const drawn: { chosen: Choice; assembly: CloudAssembly; findings: ReturnType<typeof nagFindings> }[] = [];
 

@@ -88,7 +88,7 @@ interface Pair {
   beforeAll(() => {
     const drawn = fc.sample(draw, { seed: SEED, numRuns: FILTERS });
     const byRule = askEventRuler(drawn.map(one => ({
-      pattern: { detail: pushPattern(ACCOUNT, REGION, [REPOSITORY], one.filter).detail },
+      pattern: { detail: pushPattern(ACCOUNT, REGION, [{ repositoryNames: [REPOSITORY], tags: one.filter }]).detail },
       events: one.tags.map(tag => push(REPOSITORY, tag)),
     })));
     const byNode = askNodeProgram<boolean[]>('wanted', drawn.map(one => ({

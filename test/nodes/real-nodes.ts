@@ -1,6 +1,6 @@
 import { Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
-import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../../src';
+import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection, NodeLimit } from '../../src';
 import { EventResult, Invocation, ReconcileResult } from '../../testbed/aws';
 import { Deployment } from '../../testbed/deployment';
 import { canMatchEvents, EventRuler, GateNode, missingForNodes, Node, NodeOptions, PushedImage, PushProps, Testbed } from '../../testbed/engines';
@@ -52,7 +52,7 @@ export class Bed {
   deployPrefetcher(props: (stack: Stack) => Partial<ImagePrefetcherProps>, before?: Deployment): Promise<Deployment> {
     const stack = this.newStack(before?.plane.template.environment.stackName);
     const cluster = newCluster(stack);
-    new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups: [cluster.addNodegroupCapacity('Gpu')], maxConcurrency: '100%', ...props(stack) });
+    new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups: [cluster.addNodegroupCapacity('Gpu')], maxConcurrency: NodeLimit.percent(100), ...props(stack) });
     return this.deploy(stack, before);
   }
 
