@@ -76,7 +76,8 @@ export class Registry {
   authFile(): string {
     const file = path.join(this.folder, 'auth.json');
     const auths = this.credentials ? { [this.address]: { auth: this.basic() } } : {};
-    fs.writeFileSync(file, JSON.stringify({ auths }), { mode: 0o600 });
+    // Several may push at once, and must not find it half written.
+    if (!fs.existsSync(file)) fs.writeFileSync(file, JSON.stringify({ auths }), { mode: 0o600 });
     return file;
   }
 
