@@ -1,12 +1,13 @@
 import { dispatch, rateControl } from './rate-control';
 
-async function order(count: number, maxConcurrency: number, maxErrors: number, failing: number[] = []) {
+async function order(count: number, maxConcurrency: number, maxErrors: number, failing: number[] = [], acknowledges = true) {
   const atATime: number[] = [];
   const started: number[] = [];
   let running = 0;
-  const spared = await dispatch([...Array(count).keys()], { maxConcurrency, maxErrors }, async item => {
+  const spared = await dispatch([...Array(count).keys()], { maxConcurrency, maxErrors }, async (item, acknowledged) => {
     started.push(item);
     atATime.push(++running);
+    if (acknowledges) acknowledged();
     await new Promise(resolve => setTimeout(resolve, 5));
     running--;
     return failing.includes(item) ? 'error' : 'ok';
@@ -19,7 +20,12 @@ test('starts with one node and never has more than maxConcurrency at a time', as
   expect(started).toHaveLength(12);
   expect(spared).toEqual([]);
   expect(most).toBe(3);
-  expect(first).toEqual([1, 1, 2]);
+  expect(first).toEqual([1, 2, 3]);
+});
+
+test('goes to two more for each that was acknowledged, which is long before it is done', async () => {
+  expect((await order(7, 100, 0)).most).toBe(7);
+  expect((await order(7, 100, 0, [], false)).first).toEqual([1, 1, 2]);
 });
 
 test('stops when errors exceed maxErrors', async () => {

@@ -19,26 +19,40 @@ export function rateControl(owner: string, maxConcurrency: string, maxErrors: st
 }
 
 /**
- * Runs a job per item as Systems Manager does: first one, then ever more at a time up to maxConcurrency, and no new one
- * after more than maxErrors failed: with 3, "when the fourth error is received"
+ * Runs a job per item as Systems Manager does: first one, then two more for each that was acknowledged, up to maxConcurrency at a
+ * time, and no new one after more than maxErrors failed: with 3, "when the fourth error is received"
  * (docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-multiple.html). Returns the items that were never started.
  */
 export async function dispatch<T>(items: readonly T[], { maxConcurrency, maxErrors }: RateControl,
-  job: (item: T) => Promise<'ok' | 'error'>): Promise<T[]> {
+  job: (item: T, acknowledged: () => void) => Promise<'ok' | 'error'>): Promise<T[]> {
   const waiting = [...items];
   let errors = 0;
-  let window = 1;
+  let allowed = 1;
   const running = new Set<Promise<void>>();
-  while (running.size > 0 || (waiting.length > 0 && errors <= maxErrors)) {
-    while (waiting.length > 0 && errors <= maxErrors && running.size < window) {
-      const run: Promise<void> = job(waiting.shift()!).then(outcome => {
+  const sendMore = () => {
+    while (waiting.length > 0 && errors <= maxErrors && allowed > 0 && running.size < maxConcurrency) {
+      allowed--;
+      let answered = false;
+      const answer = () => {
+        allowed += answered ? 0 : 2;
+        answered = true;
+      };
+      const run: Promise<void> = job(waiting.shift()!, () => {
+        answer();
+        // Not before this one counts as running.
+        queueMicrotask(sendMore);
+      }).then(outcome => {
         errors += outcome === 'error' ? 1 : 0;
-        window = Math.min(maxConcurrency, window + 1);
+        answer();
         running.delete(run);
+        sendMore();
       });
       running.add(run);
+      // Once full, the window alone decides.
+      if (running.size === maxConcurrency) allowed = Infinity;
     }
-    await Promise.race(running);
-  }
+  };
+  sendMore();
+  while (running.size > 0) await Promise.race(running);
   return waiting;
 }

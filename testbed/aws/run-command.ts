@@ -97,10 +97,10 @@ export async function sendCommand(systems: Systems, request: SendCommandRequest,
   timeline.add('command-sent', `${documentName} to ${nodes.map(node => node.name).join(', ') || 'no node'}`, { commandId });
 
   const invocations = new Map<CommandTarget, Invocation>();
-  const spared = await dispatch(nodes, rate, async node => {
+  const spared = await dispatch(nodes, rate, async (node, acknowledged) => {
     const permission = mayReach(systems, roleArn, node);
     const invocation = permission.allowed
-      ? await deliver(systems, document, values, node, commandId, { timeout, logGroup }, timeline)
+      ? await deliver(acknowledging(systems, acknowledged), document, values, node, commandId, { timeout, logGroup }, timeline)
       : { ...idOf(node), status: 'AccessDenied' as const, reason: permission.reason };
     invocations.set(node, invocation);
     return countsAsError(invocation) ? 'error' : 'ok';
@@ -110,6 +110,17 @@ export async function sendCommand(systems: Systems, request: SendCommandRequest,
   }
   const all = nodes.map(node => invocations.get(node)!);
   return { commandId, documentName, status: commandStatus(all, rate.maxErrors), invocations: all };
+}
+
+/** The same, but says when a node has begun. */
+export function acknowledging(systems: Systems, acknowledged: () => void): Systems {
+  return {
+    ...systems,
+    execute: (node, command) => {
+      acknowledged();
+      return systems.execute(node, command);
+    },
+  };
 }
 
 /** Whether a role may have the document run on that node. */

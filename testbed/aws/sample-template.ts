@@ -80,7 +80,7 @@ export function sampleTemplate(): Value {
                 DocumentName: { Ref: 'Document' },
                 Parameters: { Images: ['registry/team/app?newest=1'], Pushed: ['{{ global:ACCOUNT_ID }}.dkr.ecr.{{ global:REGION }}.amazonaws.com/{{ Repository }}:{{ Tag }}'] },
                 Targets: nodes,
-                MaxConcurrency: '2',
+                MaxConcurrency: '1',
                 MaxErrors: '0',
                 CloudWatchOutputConfig: { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: { Ref: 'LogGroup' } },
               },

@@ -6,7 +6,7 @@ import { select } from './fleet';
 import { fromApi } from './parameters';
 import { dispatch, rateControl } from './rate-control';
 import type { Invocation, Systems } from './run-command';
-import { idOf, invoke, mayReach } from './run-command';
+import { acknowledging, idOf, invoke, mayReach } from './run-command';
 import type { Timeline } from './timeline';
 import type { Value } from './value';
 
@@ -69,9 +69,9 @@ export class StateManager {
       return { association: logicalId, status: 'Failed', reason: denied, invocations: [] };
     }
     const invocations = new Map<CommandTarget, Invocation>();
-    const spared = await dispatch(nodes, rate, async node => {
+    const spared = await dispatch(nodes, rate, async (node, acknowledged) => {
       const invocation = await this.dispatchTo(node, role, () =>
-        invoke({ ...this.systems, execute }, document, values, node, randomUUID(), timeline));
+        invoke(acknowledging({ ...this.systems, execute }, acknowledged), document, values, node, randomUUID(), timeline));
       invocations.set(node, invocation);
       return countsAsError(invocation) ? 'error' : 'ok';
     });
