@@ -141,7 +141,9 @@ project.package.setScript('test', 'projen test:all');
 // Not a task: with --json, its output must be the object alone.
 project.package.setScript('demo', 'bash testbed/setup.sh 1>&2; tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
 
-project.package.setScript('bench', 'tsx --tsconfig tsconfig.dev.json bench/pull.ts');
+for (const [name, file] of Object.entries({ 'bench': 'main', 'bench:check': 'check', 'bench:fleet': 'fleet/main' })) {
+  project.package.setScript(name, `tsx --tsconfig tsconfig.dev.json bench/${file}.ts`);
+}
 
 // Who owns the names must be known.
 project.tasks.tryFind('release')!.prependExec('bash .ci/refuse-placeholders.sh');

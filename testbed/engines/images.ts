@@ -32,16 +32,16 @@ interface Descriptor {
 }
 
 /**
- * An image of about that many megabytes, compressed as on disk: busybox and random data in four layers.
- * The same size and seed give the same image.
+ * An image of about that many megabytes, compressed as on disk: busybox and random data in so many layers.
+ * The same size, seed and layers give the same image.
  */
-export async function buildImage(megabytes: number, seed: string): Promise<Image> {
-  const folder = path.join(CACHE_FOLDER, 'images', `${seed}-${megabytes}mb-v${VERSION}`);
+export async function buildImage(megabytes: number, seed: string, layers = LAYERS): Promise<Image> {
+  const folder = path.join(CACHE_FOLDER, 'images', `${seed}-${megabytes}mb${layers === LAYERS ? '' : `-${layers}layers`}-v${VERSION}`);
   if (!fs.existsSync(folder)) {
     fs.mkdirSync(path.dirname(folder), { recursive: true });
     // Written aside first: a killed run must not leave half an image in the cache.
     const draft = fs.mkdtempSync(`${folder}-`);
-    await writeLayout(draft, megabytes, seed);
+    await writeLayout(draft, megabytes, seed, layers);
     await publish(draft, folder);
   }
   const index = JSON.parse(fs.readFileSync(path.join(folder, 'index.json'), 'utf8'));
@@ -70,7 +70,7 @@ export async function exportImage(image: Image, name: string, file: string): Pro
   );
 }
 
-async function writeLayout(folder: string, megabytes: number, seed: string): Promise<void> {
+async function writeLayout(folder: string, megabytes: number, seed: string, count: number): Promise<void> {
   fs.mkdirSync(path.join(folder, 'blobs', 'sha256'), { recursive: true });
   const layers = [await writeLayer(folder, [
     { name: 'bin/' },
@@ -79,8 +79,8 @@ async function writeLayout(folder: string, megabytes: number, seed: string): Pro
     { name: 'bin/sleep', link: 'busybox' },
     { name: 'tmp/' },
   ])];
-  for (let number = 0; megabytes > 0 && number < LAYERS; number++) {
-    const size = Math.round(megabytes * MEGABYTE / LAYERS);
+  for (let number = 0; megabytes > 0 && number < count; number++) {
+    const size = Math.round(megabytes * MEGABYTE / count);
     layers.push(await writeLayer(folder, [{ name: `data-${number}`, size, content: randomData(`${seed} ${number}`, size) }]));
   }
   const config = writeBlob(folder, CONFIG_MEDIA_TYPE, {

@@ -15,6 +15,8 @@ export interface PushProps {
   readonly megabytes: number;
   /** Images with the same size and seed are the same image. @default - repository and tag */
   readonly seed?: string;
+  /** How many layers its data is in. @default 4 */
+  readonly layers?: number;
   /** Where the repository is: another account or region. @default - the testbed's own */
   readonly ecr?: Ecr;
 }
@@ -70,7 +72,7 @@ export class Testbed {
   /** Builds and pushes an image, as a developer's `docker push` does. The repository must exist. */
   async push(props: PushProps): Promise<PushedImage> {
     const { repository, tag, ecr = this.ecr } = props;
-    const image = await buildImage(props.megabytes, props.seed ?? `${repository}-${tag}`.replace(/[^a-z0-9-]/gi, '-'));
+    const image = await buildImage(props.megabytes, props.seed ?? `${repository}-${tag}`.replace(/[^a-z0-9-]/gi, '-'), props.layers);
     await pushImage(image, this.registry, repository, tag);
     await ecr.putImage({ repository, tag, digest: image.digest, manifest: image.manifest, mediaType: image.mediaType });
     const { account, region, registryHost } = ecr;
