@@ -70,12 +70,10 @@ async function sideBySide(checks: Check[], lanes: number): Promise<Result[]> {
 
 async function attemptCheck({ name, run }: Check): Promise<Result> {
   const began = Date.now();
-  const seconds = () => Math.round((Date.now() - began) / 1000);
-  try {
-    return { name, found: await run(), seconds: seconds() };
-  } catch (error) {
-    return { name, error: (error as Error).message, seconds: seconds() };
-  }
+  const outcome = await run().then(found => ({ found }), error => ({ error: (error as Error).message }));
+  const result: Result = { name, seconds: Math.round((Date.now() - began) / 1000), ...outcome };
+  console.error(`${name}: ${result.error ? 'FAILED' : 'ok'} after ${result.seconds} s`);
+  return result;
 }
 
 function report(results: Result[]): void {
