@@ -31,7 +31,7 @@ const project = new awscdk.AwsCdkConstructLibrary({
   disableTsconfig: true,
   tsconfigDevFile: 'tsconfig.dev.json',
   // Examples and tests import this library by its own name, as its users do.
-  tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['.projenrc.ts', 'testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts', 'consumers/**/*.ts'] },
+  tsconfigDev: { compilerOptions: { types: ['jest', 'node'], paths: { 'cdk-eks-image-prefetcher': ['./src'] } }, include: ['.projenrc.ts', 'testbed/**/*.ts', 'examples/**/*.ts', 'bench/**/*.ts', 'consumers/**/*.ts'], exclude: ['test/integration'] },
   sampleCode: false,
   githubOptions: {
     pullRequestLintOptions: { semanticTitleOptions: { types: ['feat', 'fix', 'docs', 'test', 'build', 'ci', 'refactor', 'style', 'perf', 'chore'] } },
@@ -61,7 +61,7 @@ const project = new awscdk.AwsCdkConstructLibrary({
     },
     configFilePath: 'jest.config.json',
   },
-  gitignore: ['.jsii.gz', '.jsii.tabl.json.gz', '/CHANGELOG.md', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log'],
+  gitignore: ['.jsii.gz', '.jsii.tabl.json.gz', '/CHANGELOG.md', '__pycache__/', '.pytest_cache/', '.ruff_cache/', 'cdk.out/', '*.log', 'cdk-integ.out.*'],
   compressAssembly: true,
   // What is shipped is listed in `files`.
   npmignoreEnabled: false,
@@ -78,6 +78,7 @@ const project = new awscdk.AwsCdkConstructLibrary({
 
 // `projen build` runs the fast tests; `npm test` runs everything, on the real engines too.
 project.testTask.reset('jest --testPathIgnorePatterns /test/limits/ --testPathIgnorePatterns /test/nodes/ --testPathIgnorePatterns /node_modules/');
+project.testTask.exec('bash test/integration/run.sh snapshot');
 project.testTask.spawn(project.tasks.tryFind('eslint')!);
 
 const setUp = project.addTask('testbed:set-up', {
@@ -107,6 +108,11 @@ const testOldestCdk = project.addTask('test:oldest-cdk', {
 const testCompatibility = project.addTask('test:compatibility', {
   description: 'Looks for breaking changes since the last release (jsii-diff)',
   exec: 'bash .ci/compatibility.sh',
+});
+project.addTask('integ', {
+  description: 'Integration tests in the AWS account of the environment (docs/integration-tests.md): about an hour, less than a dollar',
+  exec: 'bash test/integration/run.sh deploy',
+  receiveArgs: true,
 });
 const packageAsReleased = project.addTask('package:as-released', {
   description: 'Wheel and jar from the npm tarball of the build, as the release workflow makes them; Go and .NET as code',
@@ -151,7 +157,7 @@ project.tasks.tryFind('release')!.prependExec('bash .ci/refuse-placeholders.sh')
 // jsii writes a tsconfig.json for src alone; the linter is to know all of the code.
 const eslintrc = project.tryFindObjectFile('.eslintrc.json')!;
 eslintrc.addDeletionOverride('parserOptions.projectService');
-eslintrc.addOverride('parserOptions.project', './tsconfig.dev.json');
+eslintrc.addOverride('parserOptions.project', ['./tsconfig.dev.json', './test/integration/tsconfig.json']);
 
 // The README's examples are compiled, and translated for the other languages.
 project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile --compress-tablet .jsii');
@@ -189,6 +195,8 @@ project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
 
 // jsii's own is the one at the top.
+project.gitattributes.addAttributes('/test/integration/*.snapshot/**', 'linguist-generated');
+
 project.gitignore.removePatterns('tsconfig.json');
 project.gitignore.addPatterns('/tsconfig.json');
 
