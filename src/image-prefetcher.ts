@@ -1,14 +1,20 @@
 import { Duration, Names, RemovalPolicy } from 'aws-cdk-lib';
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type { MultipartUserData } from 'aws-cdk-lib/aws-ec2';
 import type * as events from 'aws-cdk-lib/aws-events';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { AlarmOptions } from './alarm-options';
+import { Alarms } from './alarms';
 import { countExports, countPolicies, countRules } from './app-limits';
 import { BootGate } from './boot-gate';
 import type { BootGateOptions } from './boot-gate-options';
 import { CommandDocument } from './command-document';
+import { createDashboard } from './dashboard';
+import type { DashboardOptions } from './dashboard-options';
+import { ImagePrefetcherGrants } from './image-prefetcher-grants';
 import type { ImagePrefetcherProps } from './image-prefetcher-props';
 import { ImageSelection } from './image-selection';
 import { NodeLimit } from './node-limit';
@@ -17,6 +23,9 @@ import { NodeSelection } from './node-selection';
 import { toNodeTargets } from './node-targets';
 import { Push } from './push';
 import { Reconcile } from './reconcile';
+import { ReportMetrics, reportMetric } from './report-metrics';
+import { ReportQueries } from './report-queries';
+import { pushFinished, ruleOn, runFailed } from './run-events';
 import { Runbooks } from './runbooks';
 import { refuseMutualStacks } from './stack-order';
 import { validateProps } from './validate-props';
@@ -58,6 +67,12 @@ export class ImagePrefetcher extends Construct {
 
   /** Ids of the State Manager associations; none without `reconcile`. */
   public readonly associationIds: string[];
+
+  /** What others may be allowed to do with this prefetcher. */
+  public readonly grants: ImagePrefetcherGrants;
+
+  /** How often each node reports at least. */
+  private readonly reconcileEvery?: Duration;
 
   constructor(scope: Construct, id: string, props: ImagePrefetcherProps) {
     super(scope, id);
@@ -105,13 +120,17 @@ export class ImagePrefetcher extends Construct {
     this.deadLetterQueue = push?.deadLetterQueue;
 
     // What brings joining nodes, and all of them again and again, to the whole list.
-    const reconcile = props.reconcile ?? true
-      ? new Reconcile(this, 'Reconcile', { document, targets, every: props.reconcileEvery ?? Duration.minutes(30) })
-      : undefined;
+    this.reconcileEvery = props.reconcile ?? true ? props.reconcileEvery ?? Duration.minutes(30) : undefined;
+    const reconcile = this.reconcileEvery && new Reconcile(this, 'Reconcile', { document, targets, every: this.reconcileEvery });
     this.associationIds = reconcile?.associationIds ?? [];
     if (!reconcile && this.rules.length === 0) {
       throw new Error(`'${this.node.path}' must run at some moment, got reconcile false and no image whose push raises an event here: leave reconcile on, or give eventBus`);
     }
+
+    // What shows how it goes.
+    new ReportMetrics(this, 'Metrics', this.logGroup, this.owner);
+    new ReportQueries(this, 'Queries', this.logGroup.logGroupName, this.owner);
+    this.grants = ImagePrefetcherGrants._of(this, runbooks);
 
     // What AWS limits for an app as a whole.
     countRules(this);
@@ -142,6 +161,146 @@ export class ImagePrefetcher extends Construct {
    */
   public renderBootGate(options: BootGateOptions = {}): string {
     return new BootGate(this, this.documentName, options).render();
+  }
+
+  /**
+   * A metric of this prefetcher, over all of its nodes: `Pulls`, `PulledBytes`, `PullSeconds`, `PushToCachedSeconds`, `Failures`, `Refusals`,
+   * `GateWaitSeconds`, `GateTimeouts` or `Reports`; each has a method of its own.
+   *
+   * @throws an error at synth for another name
+   */
+  public metric(metricName: string, options: cloudwatch.MetricOptions = {}): cloudwatch.Metric {
+    return reportMetric(this.owner, metricName, options).attachTo(this);
+  }
+
+  /**
+   * Images that nodes pulled.
+   *
+   * @default sum over 5 minutes
+   */
+  public metricPulls(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Pulls', options);
+  }
+
+  /**
+   * Bytes of the images that nodes pulled, as they are in the registry (compressed).
+   *
+   * @default sum over 5 minutes
+   */
+  public metricPulledBytes(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('PulledBytes', options);
+  }
+
+  /**
+   * Seconds that a node took to pull one image.
+   *
+   * @default average over 5 minutes
+   */
+  public metricPullSeconds(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('PullSeconds', options);
+  }
+
+  /**
+   * Seconds from the push of an image until a node had it.
+   *
+   * @default maximum over 5 minutes: the slowest node
+   */
+  public metricPushToCachedSeconds(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('PushToCachedSeconds', options);
+  }
+
+  /**
+   * Images that nodes could not bring, after several tries, and runs that ended in an error.
+   *
+   * @default sum over 5 minutes
+   */
+  public metricFailures(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Failures', options);
+  }
+
+  /**
+   * Images that had no room on a node's disk.
+   *
+   * @default sum over 5 minutes
+   */
+  public metricRefusals(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Refusals', options);
+  }
+
+  /**
+   * Seconds that kubelets of new nodes waited at the boot gate.
+   *
+   * @default maximum over 5 minutes
+   */
+  public metricGateWaitSeconds(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GateWaitSeconds', options);
+  }
+
+  /**
+   * Boot gates that let a node join before its images were there, because their time was over.
+   *
+   * @default sum over 5 minutes
+   */
+  public metricGateTimeouts(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('GateTimeouts', options);
+  }
+
+  /**
+   * Runs that reported: each node once in `reconcileEvery` at least.
+   *
+   * @default sum over 5 minutes
+   */
+  public metricReports(options?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Reports', options);
+  }
+
+  /**
+   * Alarms on images that could not be brought, on boot gates whose time was over, on pushes that never became a run, and on nodes
+   * that stopped reporting (where `reconcileEvery` is 12 hours or less).
+   *
+   * @throws an error at synth when `minNodes` is out of its range, and at the second call
+   */
+  public addAlarms(options: AlarmOptions = {}): cloudwatch.Alarm[] {
+    const { minNodes } = options;
+    if (minNodes !== undefined && (!Number.isInteger(minNodes) || minNodes < 0 || minNodes > 1_000_000)) {
+      throw new Error(`minNodes of the alarms of '${this.node.path}' must be a whole number from 0 to 1000000, got ${minNodes}`);
+    }
+    return new Alarms(this, 'Alarms', {
+      ...options,
+      owner: this.owner,
+      metric: (name, period) => this.metric(name, { period }),
+      atOnce: Duration.minutes(5),
+      deadLetterQueue: this.deadLetterQueue,
+      reconcileEvery: this.reconcileEvery,
+    }).all;
+  }
+
+  /**
+   * A CloudWatch dashboard (3 USD a month): is all well, how long nodes wait, why images were not brought, which node has which image.
+   *
+   * @throws an error at synth at the second call
+   */
+  public addDashboard(options: DashboardOptions = {}): cloudwatch.Dashboard {
+    return createDashboard(this, 'Dashboard', {
+      ...options,
+      title: `Images on nodes: ${this.node.path}`,
+      owner: this.owner,
+      logGroupName: this.logGroup.logGroupName,
+      metric: (name, metricOptions) => this.metric(name, metricOptions),
+    });
+  }
+
+  /**
+   * An EventBridge rule for runs that ended badly on a node, those of pushes and those of the association. The event names the
+   * instance; the log group has the reason.
+   */
+  public onRunFailed(id: string, options: events.OnEventOptions = {}): events.Rule {
+    return ruleOn(this, id, runFailed(this.documentName), options);
+  }
+
+  /** An EventBridge rule for pushes that went to all nodes, or as far as they got: `detail.Status` says how it ended. */
+  public onPushFinished(id: string, options: events.OnEventOptions = {}): events.Rule {
+    return ruleOn(this, id, pushFinished(this.runbookNames), options);
   }
 }
 

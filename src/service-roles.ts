@@ -1,6 +1,6 @@
 import { ArnFormat, Aws, Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import type { NodeTarget } from './node-targets';
 
 /** A role that only this account's own resources of a service can make AWS assume, not those of another customer. */
@@ -72,7 +72,7 @@ export function createEventsRole(scope: Construct, id: string): iam.Role {
 }
 
 /** What starting these runbooks takes. AWS's pages moved from the first form of the resource to the other two; both are asked for in practice. */
-export function startStatements(scope: Construct, runbookNames: string[], automationRole: iam.IRole): iam.PolicyStatement[] {
+export function startStatements(scope: IConstruct, runbookNames: string[], automationRole: iam.IRole): iam.PolicyStatement[] {
   const stack = Stack.of(scope);
   const arn = (resource: string, resourceName: string) => stack.formatArn({ service: 'ssm', resource, resourceName, arnFormat: ArnFormat.SLASH_RESOURCE_NAME });
   return [

@@ -62,6 +62,7 @@ const OF_THE_REST: Acknowledged[] = [
   },
   { rule: /^AwsSolutions-VPC7$/, reason: 'the VPC that the EKS construct makes; an example shows no flow logs' },
   { rule: /^AwsSolutions-EKS(1|2.*)$/, reason: 'an example\'s cluster; endpoint and logs are not its subject' },
+  { rule: /^AwsSolutions-IAM5/, path: /\/Pipeline\//, reason: 'a pipeline that waits reads executions and commands, which have no id before they are started' },
   { rule: /^AwsSolutions-(EC26|AS3)$/, reason: 'an example\'s Auto Scaling group; volumes and notifications are not its subject' },
 ];
 
