@@ -7,10 +7,15 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from cdk_eks_image_prefetcher import (
     ImagePrefetcher,
     ImageSelection,
+    NodeLimit,
     NodeSelection,
     TagFilter,
 )
@@ -59,16 +64,36 @@ prefetcher = ImagePrefetcher(
         ImageSelection.docker_image_asset(
             ecr_assets.DockerImageAsset(stack, "Sidecar", directory=str(Path(__file__).parent / "sidecar"))
         ),
+        ImageSelection.manifests(
+            {"kind": "Pod", "spec": {"containers": [{"name": "app", "image": "quay.io/prometheus/node-exporter:v1.8.2"}]}}
+        ),
     ],
+    max_concurrency=NodeLimit.nodes(100),
+    max_errors=NodeLimit.percent(10),
     reconcile_every=Duration.hours(1),
     timeout=Duration.minutes(20),
     parallel_pulls=4,
     pin_images=True,
     max_disk_usage=70,
+    prefetch_on_push=True,
+    reconcile=True,
+    log_group=logs.LogGroup(stack, "Reports", retention=logs.RetentionDays.THREE_MONTHS),
+    dead_letter_queue=sqs.Queue(stack, "LostPushes", enforce_ssl=True),
 )
 
 user_data = ec2.MultipartUserData()
 prefetcher.add_boot_gate(user_data, max_wait=Duration.minutes(3), fast_image_pull=True)
 ec2.LaunchTemplate(stack, "LaunchTemplate", user_data=user_data)
+
+failed_runs = sqs.Queue(stack, "FailedRuns", enforce_ssl=True)
+prefetcher.add_alarms(topic=sns.Topic(stack, "OnCall", enforce_ssl=True), min_nodes=3)
+prefetcher.add_dashboard()
+prefetcher.on_run_failed("RunFailed", target=targets.SqsQueue(failed_runs))
+prefetcher.metric_push_to_cached_seconds(period=Duration.hours(1)).create_alarm(
+    stack, "SlowPush", threshold=600, evaluation_periods=1
+)
+prefetcher.grants.start(
+    iam.Role(stack, "Pipeline", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))  # pyright: ignore[reportArgumentType]
+)
 
 app.synth()

@@ -5,8 +5,12 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { ImagePrefetcher, ImageSelection, NodeSelection } from 'cdk-eks-image-prefetcher';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sns from 'aws-cdk-lib/aws-sns';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 export const app = new App();
 const stack = new Stack(app, 'WholeApi');
@@ -43,14 +47,28 @@ const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
     ImageSelection.registry('public.ecr.aws/eks-distro/kubernetes/pause:3.10'),
     ImageSelection.pullThroughCache('docker-hub/library/redis', '7'),
     ImageSelection.dockerImageAsset(new DockerImageAsset(stack, 'Sidecar', { directory: join(__dirname, 'sidecar') })),
+    ImageSelection.manifests({ kind: 'Pod', spec: { containers: [{ name: 'app', image: 'quay.io/prometheus/node-exporter:v1.8.2' }] } }),
   ],
+  maxConcurrency: NodeLimit.nodes(100),
+  maxErrors: NodeLimit.percent(10),
   reconcileEvery: Duration.hours(1),
   timeout: Duration.minutes(20),
   parallelPulls: 4,
   pinImages: true,
   maxDiskUsage: 70,
+  prefetchOnPush: true,
+  reconcile: true,
+  logGroup: new logs.LogGroup(stack, 'Reports', { retention: logs.RetentionDays.THREE_MONTHS }),
+  deadLetterQueue: new sqs.Queue(stack, 'LostPushes', { enforceSSL: true }),
 });
 
 const userData = new ec2.MultipartUserData();
 prefetcher.addBootGate(userData, { maxWait: Duration.minutes(3), fastImagePull: true });
 new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
+
+const failedRuns = new sqs.Queue(stack, 'FailedRuns', { enforceSSL: true });
+prefetcher.addAlarms({ topic: new sns.Topic(stack, 'OnCall', { enforceSSL: true }), minNodes: 3 });
+prefetcher.addDashboard();
+prefetcher.onRunFailed('RunFailed', { target: new SqsQueue(failedRuns) });
+prefetcher.metricPushToCachedSeconds({ period: Duration.hours(1) }).createAlarm(stack, 'SlowPush', { threshold: 600, evaluationPeriods: 1 });
+prefetcher.grants.start(new iam.Role(stack, 'Pipeline', { assumedBy: new iam.ServicePrincipal('codebuild.amazonaws.com') }));

@@ -23,7 +23,7 @@ const OF_PREFETCHERS: Acknowledged[] = [
     reason: 'ecr:GetAuthorizationToken takes no resource',
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::arn:.*:log-group:<.*LogGroup.*>:\*\]$/,
+    rule: /^AwsSolutions-IAM5\[Resource::arn:.*:log-group:<.*>:\*\]$/,
     path: /^Prefetcher\/Nodes\/Policy\d*\/Resource$/,
     reason: 'a node has a log stream of its own, named after its instance, which nobody knows before',
   },
@@ -63,6 +63,7 @@ const OF_THE_REST: Acknowledged[] = [
   { rule: /^AwsSolutions-VPC7$/, reason: 'the VPC that the EKS construct makes; an example shows no flow logs' },
   { rule: /^AwsSolutions-EKS(1|2.*)$/, reason: 'an example\'s cluster; endpoint and logs are not its subject' },
   { rule: /^AwsSolutions-IAM5/, path: /\/Pipeline\//, reason: 'a pipeline that waits reads executions and commands, which have no id before they are started' },
+  { rule: /^AwsSolutions-SQS3$/, reason: 'an example\'s queue for letters and messages of a prefetcher' },
   { rule: /^AwsSolutions-(EC26|AS3)$/, reason: 'an example\'s Auto Scaling group; volumes and notifications are not its subject' },
 ];
 

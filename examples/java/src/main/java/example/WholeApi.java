@@ -1,8 +1,10 @@
 package example;
 
+import io.github.ownerplaceholder.eksimageprefetcher.AlarmOptions;
 import io.github.ownerplaceholder.eksimageprefetcher.BootGateOptions;
 import io.github.ownerplaceholder.eksimageprefetcher.ImagePrefetcher;
 import io.github.ownerplaceholder.eksimageprefetcher.ImageSelection;
+import io.github.ownerplaceholder.eksimageprefetcher.NodeLimit;
 import io.github.ownerplaceholder.eksimageprefetcher.NodeSelection;
 import io.github.ownerplaceholder.eksimageprefetcher.NodeSelectionOptions;
 import io.github.ownerplaceholder.eksimageprefetcher.RepositoryImagesOptions;
@@ -12,6 +14,8 @@ import java.util.Map;
 import software.amazon.awscdk.App;
 import software.amazon.awscdk.Duration;
 import software.amazon.awscdk.Stack;
+import software.amazon.awscdk.services.cloudwatch.CreateAlarmOptions;
+import software.amazon.awscdk.services.cloudwatch.MetricOptions;
 import software.amazon.awscdk.services.ec2.LaunchTemplate;
 import software.amazon.awscdk.services.ec2.MultipartUserData;
 import software.amazon.awscdk.services.ecr.Repository;
@@ -22,9 +26,15 @@ import software.amazon.awscdk.services.eks_v2.KubernetesVersion;
 import software.amazon.awscdk.services.eks_v2.Nodegroup;
 import software.amazon.awscdk.services.eks_v2.NodegroupAmiType;
 import software.amazon.awscdk.services.eks_v2.NodegroupOptions;
+import software.amazon.awscdk.services.events.OnEventOptions;
+import software.amazon.awscdk.services.events.targets.SqsQueue;
 import software.amazon.awscdk.services.iam.ManagedPolicy;
 import software.amazon.awscdk.services.iam.Role;
 import software.amazon.awscdk.services.iam.ServicePrincipal;
+import software.amazon.awscdk.services.logs.LogGroup;
+import software.amazon.awscdk.services.logs.RetentionDays;
+import software.amazon.awscdk.services.sns.Topic;
+import software.amazon.awscdk.services.sqs.Queue;
 
 /** Everything that the library offers, in one stack: examples/whole-api in Java. */
 public final class WholeApi {
@@ -68,12 +78,20 @@ public final class WholeApi {
             ImageSelection.registry("public.ecr.aws/eks-distro/kubernetes/pause:3.10"),
             ImageSelection.pullThroughCache("docker-hub/library/redis", "7"),
             ImageSelection.dockerImageAsset(
-                DockerImageAsset.Builder.create(stack, "Sidecar").directory("sidecar").build())))
+                DockerImageAsset.Builder.create(stack, "Sidecar").directory("sidecar").build()),
+            ImageSelection.manifests(Map.of("kind", "Pod", "spec", Map.of("containers", List.of(
+                Map.of("name", "app", "image", "quay.io/prometheus/node-exporter:v1.8.2")))))))
+        .maxConcurrency(NodeLimit.nodes(100))
+        .maxErrors(NodeLimit.percent(10))
         .reconcileEvery(Duration.hours(1))
         .timeout(Duration.minutes(20))
         .parallelPulls(4)
         .pinImages(true)
         .maxDiskUsage(70)
+        .prefetchOnPush(true)
+        .reconcile(true)
+        .logGroup(LogGroup.Builder.create(stack, "Reports").retention(RetentionDays.THREE_MONTHS).build())
+        .deadLetterQueue(Queue.Builder.create(stack, "LostPushes").enforceSsl(true).build())
         .build();
 
     MultipartUserData userData = new MultipartUserData();
@@ -82,6 +100,19 @@ public final class WholeApi {
         .fastImagePull(true)
         .build());
     LaunchTemplate.Builder.create(stack, "LaunchTemplate").userData(userData).build();
+
+    Queue failedRuns = Queue.Builder.create(stack, "FailedRuns").enforceSsl(true).build();
+    prefetcher.addAlarms(AlarmOptions.builder()
+        .topic(Topic.Builder.create(stack, "OnCall").enforceSsl(true).build())
+        .minNodes(3)
+        .build());
+    prefetcher.addDashboard();
+    prefetcher.onRunFailed("RunFailed", OnEventOptions.builder().target(new SqsQueue(failedRuns)).build());
+    prefetcher.metricPushToCachedSeconds(MetricOptions.builder().period(Duration.hours(1)).build())
+        .createAlarm(stack, "SlowPush", CreateAlarmOptions.builder().threshold(600).evaluationPeriods(1).build());
+    prefetcher.getGrants().start(Role.Builder.create(stack, "Pipeline")
+        .assumedBy(new ServicePrincipal("codebuild.amazonaws.com"))
+        .build());
 
     app.synth();
   }
