@@ -259,7 +259,9 @@ class Report:
         words = str(text)
         for secret in self.secrets:
             words = words.replace(secret, '***')
-        return re.sub('[^ -~]+', ' ', words)[:limit]
+        words = re.sub('[^ -~]+', ' ', words)
+        # What went wrong stands last, behind names and addresses.
+        return words if len(words) <= limit else words[:limit // 3] + '...' + words[limit // 3 + 3 - limit:]
 
     def line(self, image: str, outcome: str, reason: object = '', **facts: Json) -> None:
         with self.lock:
@@ -301,7 +303,7 @@ class Report:
             self.log(text)
             print(text, flush=True)
             if self.problems:
-                said = f'{len(self.problems)} problems, the first: {self.scrub(self.problems[0])}'
+                said = f'{len(self.problems)} problems, the first: {self.scrub(self.problems[0], STDERR - 50)}'
                 print(said[:STDERR - 1], file=sys.stderr, flush=True)
 
 

@@ -51,6 +51,16 @@ def test_secrets_are_scrubbed_wherever_they_come_from(program, capfd):
     assert 'hunter2' not in out + err and 'Authorization ***' in out and '\\u' not in out
 
 
+def test_of_a_long_reason_both_ends_are_said(program, capfd):
+    report = program.Report('push', 'owner')
+    report.line('a:1', 'failed', 'failed to pull ' + 'https://layers.example/?X=' * 99 + ': 429 Too Many Requests')
+    report.summary()
+    out, err = capfd.readouterr()
+    reason = json.loads(out.splitlines()[0])['reason']
+    assert len(reason) <= 500 and reason.startswith('failed to pull https') and reason.endswith(': 429 Too Many Requests')
+    assert len(err) <= 510 and err.endswith(': 429 Too Many Requests\n') and 'a:1 failed: failed to pull' in err
+
+
 @pytest.fixture
 def run(program, node, monkeypatch, capfd):
     """The program as a whole, with a log group that is a list."""
