@@ -24,7 +24,8 @@ PASSING = [
     'network is unreachable', 'temporary failure in name resolution', 'server closed idle connection', 'broken pipe',
     'http: server gave HTTP response to HTTPS client', 'ExpiredTokenException: The security token included is expired',
     'failed to copy: httpReadSeeker: failed open: unexpected status code 500 Internal Server Error',
-    'something that nobody has seen before',
+    'GetAuthorizationToken, https response error StatusCode: 400, RequestID: , api error ThrottlingException: Rate exceeded',
+    'api error TooManyRequestsException: StatusCode: 400', 'something that nobody has seen before',
     # The names of images and hosts may hold any word.
     'failed to pull quay.io/denied/not-found:404: EOF', 'https://quay.io/v2/forbidden/manifests/401: i/o timeout',
 ]
