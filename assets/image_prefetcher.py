@@ -1054,8 +1054,8 @@ class Present(NamedTuple):
     names: frozenset[str]
     size: int
 
-    def digests(self) -> list[str]:
-        return sorted(name.partition('@')[2] for name in self.names if '@' in name)
+    def digests(self, repository: str = '') -> list[str]:
+        return sorted(name.partition('@')[2] for name in self.names if name.startswith(repository) and '@' in name)
 
 
 class Record(NamedTuple):
@@ -1651,7 +1651,9 @@ class Prefetch:
     def names_of(self, image: Image) -> set[str]:
         """Its names in containerd: by tag and by digest."""
         record = self.records.get(image.name)
-        return {image.name, f'{image.repository}@{record.digest}' if record and not image.digest else image.by_digest()}
+        digests = [image.digest] if image.digest else image.there.digests(image.repository + '@') if image.there else (
+            [record.digest] if record else [])
+        return {image.name, *[f'{image.repository}@{digest}' for digest in digests]}
 
     def mark(self, image: Image, pin: bool, pulled: bool) -> None:
         for name in sorted(self.names_of(image)):

@@ -28,6 +28,14 @@ def test_brought_images_are_pinned_by_tag_and_digest(brought):
         assert brought.labels(name) == {OWNER + 'one': 'newest+pinned', PIN: 'pinned', BROUGHT: 'true'}
 
 
+def test_an_image_whose_digest_nobody_could_say_before_is_marked_by_both_names(node):
+    node.registry['quay.io/app:v1'] = digest(1)
+    ran = node.run('quay.io/app:v1')
+    assert ran.outcomes == {'quay.io/app:v1': 'pulled'} and 'reason' not in ran.lines[0]
+    for name in 'quay.io/app:v1', f'quay.io/app@{digest(1)}':
+        assert node.labels(name) == {OWNER + 'one': 'fixed+pinned', PIN: 'pinned', BROUGHT: 'true'}
+
+
 def test_what_fell_out_is_let_go_of_first_and_removed_by_a_later_run(brought):
     first, second, third = fall_out(brought)
     assert first.outcomes == {f'{APP}:v2': 'pulled', f'{APP}:v1': 'unpinned'}
