@@ -608,7 +608,7 @@ class Http:
                 *options: str) -> Answer:
         host = urllib.parse.urlsplit(url).netloc
         if host in self.silent:
-            raise Failure(f'{host} did not answer before', transient=False)
+            raise Failure(f'{host} did not answer in time and is not asked again', transient=False)
         seconds = min(seconds, self.deadline.seconds_left())
         # By stdin: headers carry secrets. JSON's quotes are curl's, too.
         lines = [f'url = {json.dumps(url)}', *[f'header = {json.dumps(f"{name}: {value}")}' for name, value in headers.items()]]
@@ -853,8 +853,8 @@ def matches_image(pattern: str, reference: str) -> bool:
 class Credentials:
     """Users and passwords, of the kubelet's own plugins and its config.json; a plugin is asked once a registry."""
 
-    def __init__(self, node: Node, report: Report) -> None:
-        self.node, self.report = node, report
+    def __init__(self, node: Node, report: Report, deadline: Deadline) -> None:
+        self.node, self.report, self.deadline = node, report, deadline
         self.lock = threading.Lock()  # guards what follows
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)  # one question at a time
         self.answers: dict[tuple[str, str], tuple[float, dict[str, Json]]] = {}
@@ -923,7 +923,8 @@ class Credentials:
             raise Failure(f'the credential provider {path} cannot be run: {error.strerror}', transient=False) from None
         given = provider.get('args')
         words = map(str, given if isinstance(given, list) else [])
-        code, out, err = run_command([path, *words], json.dumps(question).encode(), environment=environment)
+        seconds = min(60, self.deadline.seconds_left())
+        code, out, err = run_command([path, *words], json.dumps(question).encode(), seconds, environment=environment)
         answer = parse_json(out)
         if code or not answer:
             raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {err.strip()[-300:]}')
@@ -1274,7 +1275,7 @@ class Prefetch:
     def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws) -> None:
         self.parameters, self.report, self.deadline, self.node, self.aws = parameters, report, deadline, node, aws
         self.store, self.http = Images(node, deadline), aws.http
-        self.credentials = Credentials(node, report)
+        self.credentials = Credentials(node, report, deadline)
         self.disk = Disk(node.mount, parameters, node.max_usage)
         self.foreign, self.too_large = Memory('foreign'), Memory('too-large')
         self.records: dict[str, Record] = {}

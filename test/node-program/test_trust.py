@@ -199,14 +199,14 @@ def test_match_images(program, pattern, image, expected):
 @pytest.fixture
 def plugin(program, tmp_path):
     """Credentials by a plugin that is a shell script."""
-    def make(script, auths=None, environment=None):
+    def make(script, auths=None, environment=None, seconds=60):
         path = tmp_path / 'plugin'
         path.write_text('#!/bin/sh\necho "$HTTPS_PROXY" >> ' + str(tmp_path / 'ran') + '\n' + script)
         path.chmod(0o755)
         node = program.Node()
         node.plugins, node.environment = str(tmp_path), dict(os.environ, **(environment or {}))
         node.providers, node.auths = [dict(name='plugin', matchImages=['*.example.com'])], auths or {}
-        return program.Credentials(node, program.Report())
+        return program.Credentials(node, program.Report(), program.Deadline(seconds))
 
     make.ran = lambda: (tmp_path / 'ran').read_text().split('\n')[:-1]
     return make
@@ -262,11 +262,18 @@ def test_a_plugin_that_others_can_write_is_not_run(program, plugin, monkeypatch)
         plugin.ran()
 
 
+def test_a_plugin_that_hangs_is_ended_with_the_run_and_named(program, plugin):
+    credentials = plugin('exec sleep 1000', seconds=0.5)
+    assert of(program, credentials, 'a.example.com/x:1') == []
+    assert 'plugin gave no answer in time' in str(credentials.refusals['a.example.com'])
+
+
 @pytest.mark.parametrize('key', ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io'])
 def test_the_kubelets_own_registry_credentials_count(program, key):
     node = program.Node()
     node.auths = {key: dict(auth='bWU6c2VjcmV0')}
-    assert program.Credentials(node, program.Report()).of(program.parse_reference('docker.io/nginx:1')) == [('me', 'secret')]
+    credentials = program.Credentials(node, program.Report(), program.Deadline(60))
+    assert credentials.of(program.parse_reference('docker.io/nginx:1')) == [('me', 'secret')]
 
 
 # ---- APIs ----
