@@ -1,18 +1,28 @@
 import * as http from 'node:http';
 import * as net from 'node:net';
+import { pipeline } from 'node:stream';
+import { sleep } from './processes';
 import { Workspace } from './workspace';
 
 /** What goes wrong with one request. */
 export type Fault =
-  | { readonly kind: 'status'; readonly status: number }
-  /** Headers and body never come. */
-  | { readonly kind: 'stall' }
+  /** Answered without asking. @default - a body as registries have for errors */
+  | { readonly kind: 'status'; readonly status: number; readonly body?: object }
+  /** Nothing comes; with `afterBytes`, nothing after that much of the body. */
+  | { readonly kind: 'stall'; readonly afterBytes?: number }
   /** The connection breaks, after that much of the body. */
-  | { readonly kind: 'reset'; readonly afterBytes: number };
+  | { readonly kind: 'reset'; readonly afterBytes: number }
+  /** The answer comes late. */
+  | { readonly kind: 'delay'; readonly milliseconds: number }
+  /** The body comes slowly. */
+  | { readonly kind: 'trickle'; readonly bytesPerSecond: number }
+  /** The first byte of the body is another one. */
+  | { readonly kind: 'corrupt' };
 
 export interface ProxiedRequest {
   readonly method: string;
   readonly path: string;
+  readonly headers: http.IncomingHttpHeaders;
   /** 1 for the first request to this method and path, 2 for the next. */
   readonly attempt: number;
 }
@@ -53,35 +63,58 @@ export class FaultProxy {
     // A client whose proxy this is names the host, too.
     const url = request.url!.replace(/^http:\/\/[^/]+/, '');
     const attempt = 1 + this.requests.filter(seen => seen.method === method && seen.path === url).length;
-    const proxied = { method, path: url, attempt };
+    const proxied = { method, path: url, headers: request.headers, attempt };
     this.requests.push(proxied);
     const fault = this.fault(proxied);
-    if (fault?.kind === 'stall') {
+    if (fault?.kind === 'stall' && fault.afterBytes === undefined) {
       return;
     }
     if (fault?.kind === 'status') {
       response.writeHead(fault.status, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ errors: [{ code: 'TESTBED', message: `answered ${fault.status} on purpose` }] }));
+      response.end(JSON.stringify(fault.body ?? { errors: [{ code: 'TESTBED', message: `answered ${fault.status} on purpose` }] }));
       return;
     }
-    const upstream = http.request(`${this.target.url}${url}`, { method, headers: request.headers }, answer => {
+    if (fault?.kind === 'delay') {
+      setTimeout(() => this.forward(request, response, url, fault), fault.milliseconds);
+      return;
+    }
+    this.forward(request, response, url, fault);
+  }
+
+  private forward(request: http.IncomingMessage, response: http.ServerResponse, url: string, fault: Fault | undefined): void {
+    const upstream = http.request(`${this.target.url}${url}`, { method: request.method, headers: request.headers }, answer => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      if (fault?.kind === 'reset') {
-        let passed = 0;
-        answer.on('data', (data: Buffer) => {
-          passed += data.length;
-          response.write(data);
-          if (passed >= fault.afterBytes) {
-            request.socket.resetAndDestroy();
-          }
-        });
-        answer.on('end', () => request.socket.resetAndDestroy());
-      } else {
-        answer.pipe(response);
-      }
+      pipeline(answer, body => spoiled(body, fault, () => request.socket.resetAndDestroy()), response, () => undefined);
     });
     upstream.on('error', () => request.socket.destroy());
     response.on('close', () => upstream.destroy());
     request.pipe(upstream);
+  }
+}
+
+/** The body, with what goes wrong in it. */
+async function* spoiled(body: AsyncIterable<Buffer>, fault: Fault | undefined, reset: () => void): AsyncGenerator<Buffer> {
+  let passed = 0;
+  for await (const data of body) {
+    if (fault?.kind === 'corrupt' && passed === 0) {
+      yield Buffer.concat([Buffer.from([data[0] + 1]), data.subarray(1)]);
+    } else if (fault?.kind === 'trickle') {
+      yield* trickle(data, fault.bytesPerSecond);
+    } else {
+      yield data;
+    }
+    passed += data.length;
+    // Until the client gives up.
+    if (fault?.kind === 'stall' && passed >= fault.afterBytes!) await new Promise(() => undefined);
+    if (fault?.kind === 'reset' && passed >= fault.afterBytes) break;
+  }
+  if (fault?.kind === 'reset') reset();
+}
+
+async function* trickle(data: Buffer, bytesPerSecond: number): AsyncGenerator<Buffer> {
+  const step = Math.max(1, Math.ceil(bytesPerSecond / 10));
+  for (let at = 0; at < data.length; at += step) {
+    yield data.subarray(at, at + step);
+    await sleep(100);
   }
 }
