@@ -77,7 +77,7 @@ const project = new awscdk.AwsCdkConstructLibrary({
 });
 
 // `projen build` runs the fast tests; `npm test` runs everything, on the real engines too.
-project.testTask.reset('jest --testPathIgnorePatterns /test/limits/ --testPathIgnorePatterns /test/nodes/ --testPathIgnorePatterns /node_modules/');
+project.testTask.reset('jest --testPathIgnorePatterns /test/limits/ --testPathIgnorePatterns /test/nodes/ --testPathIgnorePatterns /test/faults/ --testPathIgnorePatterns /node_modules/');
 project.testTask.exec('bash test/integration/run.sh snapshot');
 project.testTask.spawn(project.tasks.tryFind('eslint')!);
 
@@ -99,6 +99,12 @@ const testNodes = project.addTask('test:nodes', {
   description: 'From app.synth() to real pods on real containerd',
   exec: 'jest --runInBand --testPathPatterns /test/nodes/',
   env: { JEST_JUNIT_OUTPUT_NAME: 'junit-nodes.xml' },
+  receiveArgs: true,
+});
+project.addTask('test:faults', {
+  description: 'Faults on real nodes, one after the other; writes docs/faults.md',
+  exec: 'jest --runInBand --testPathPatterns /test/faults/',
+  env: { JEST_JUNIT_OUTPUT_NAME: 'junit-faults.xml' },
   receiveArgs: true,
 });
 const testOldestCdk = project.addTask('test:oldest-cdk', {

@@ -1,0 +1,62 @@
+import { FaultCase } from './fault-case';
+import { leftBehind, stillRunning, takeInventory } from './left-behind';
+import { Scene } from './scene';
+import { saidBy, Seen, whatIsSeen } from './seen';
+import { Run } from '../nodes/real-nodes';
+
+/** A row of the table. */
+export interface Row extends Seen {
+  readonly fault: string;
+  readonly status: string;
+  readonly said: string;
+  /** From when the fault was gone until a run had brought the image, in seconds. */
+  readonly recoveredAfter: number;
+  /** The run that met the fault brought the image itself. */
+  readonly sameRun: boolean;
+  readonly left: string[];
+}
+
+/** Injects the fault, runs, heals, runs again until the image is there, and looks for what was left behind. */
+export async function runCase(one: FaultCase, scene: Scene): Promise<Row> {
+  const { moment = 'push' } = one;
+  await scene.push('v1', one.megabytes);
+  const before = await takeInventory(scene.node);
+  const began = Date.now();
+  const heal = await one.inject?.(scene);
+  let runs: Run[];
+  try {
+    const running = one.run?.(scene) ?? scene.run(moment).then(run => [run]);
+    // Both must have ended before anything is judged or healed.
+    const [ran, acted] = await Promise.allSettled([running, one.meanwhile?.(scene)]);
+    if (acted.status === 'rejected') throw acted.reason;
+    if (ran.status === 'rejected') throw ran.reason;
+    runs = ran.value;
+    expect(await stillRunning(scene.node, before)).toEqual([]);
+  } finally {
+    scene.ground.calm();
+    await heal?.();
+  }
+  const met = (Date.now() - began) / 1000;
+  const log = await scene.log();
+  const said = [...new Set(runs.map(saidBy))].join(' | ');
+  const statuses = [...new Set(runs.map(({ status }) => status))].join(', ');
+  if (statuses !== one.status || !(one.says ?? /^/).test(said)) {
+    throw new Error(`expected ${one.status}${one.says ? `, saying ${one.says}` : ''}; got ${statuses}, saying: ${said}`);
+  }
+  const seen = whatIsSeen(log);
+  expect(seen.alarms).toEqual(one.alarms ?? (one.outcome === 'failed' ? ['failures'] : []));
+  if (one.outcome !== undefined) expect(runs.map(run => run.outcomes[scene.pushed.reference])).toContain(one.outcome);
+  await one.expect?.(runs, scene);
+
+  const healed = Date.now();
+  const sameRun = await scene.node.imageStatus(scene.pushed.reference) !== undefined;
+  if (!sameRun) {
+    const again = await scene.run(moment);
+    expect({ status: again.status, said: saidBy(again) }).toEqual({ status: 'Success', said: expect.stringContaining('pulled') });
+  }
+  expect(await scene.node.imageStatus(scene.pushed.reference)).toMatchObject({ pinned: true });
+  const recoveredAfter = sameRun ? met : (Date.now() - healed) / 1000;
+  const left = (await leftBehind(scene.node, before)).filter(line => !one.remembers?.test(line));
+  expect(left).toEqual([]);
+  return { fault: one.fault, status: one.status, said, ...seen, recoveredAfter, sameRun, left };
+}
