@@ -3,35 +3,16 @@
 # system, then becomes systemd. When it ends, the kernel ends every process of the node and takes its mounts away.
 set -euo pipefail
 folder=$1 cache=$2 name=$3 image_disk_megabytes=$4
-root=$folder/root
+# shellcheck source=testbed/node/node-root.sh
+source "${0%/*}/node-root.sh"
 
-mount -t overlay overlay -o "lowerdir=$cache/gate-root,upperdir=$folder/upper,workdir=$folder/work" "$root"
-mkdir -p "$root/var/lib/containerd" "$root/var/lib/kubelet" "$root$cache"
-truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
-mkfs.ext4 -q -m 0 "$folder/image-disk"
-mount -o loop "$folder/image-disk" "$folder/disk"
-mkdir -p "$folder/disk/containerd" "$folder/disk/kubelet"
-# containerd's overlays need a real file system below them, not another overlay.
-mount --bind "$folder/disk/containerd" "$root/var/lib/containerd"
-mount --bind "$folder/disk/kubelet" "$root/var/lib/kubelet"
-# systemd empties /tmp.
-for own in run tmp var/log; do
-  mount --bind "$folder/$own" "$root/$own"
-done
-mount -o bind,ro "$cache" "$root$cache"
+make_root "$cache/gate-root"
 
 # What systemd may not change on this machine is read-only, as in any container.
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
-# The kubelet wants these of the kernel, and would change this machine's.
-for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
-  kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
-  file=$folder/sysctl-${setting%=*}
-  mkdir -p "${file%/*}"
-  echo "${setting#*=}" >"$file"
-  mount --bind "$file" "$root/proc/sys/${setting%=*}"
-done
+own_kernel_settings
 mount -t sysfs -o ro sysfs "$root/sys"
 
 # No disk and no terminal of this machine.
@@ -63,12 +44,6 @@ else
   mount -t cgroup2 cgroup2 "$groups"
 fi
 
-hostname "$name"
-cd "$root"
-mkdir run/old-root
-pivot_root . run/old-root
-umount -l /run/old-root
-rmdir /run/old-root
-echo ready
+enter_root
 # The variable tells systemd that the machine is not its own.
 exec env -i container=testbed PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin /lib/systemd/systemd >/dev/null 2>&1 </dev/null
