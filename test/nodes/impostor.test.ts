@@ -15,7 +15,8 @@ onRealNodes('a process that calls itself kubelet', bed => {
     fs.writeFileSync(node.hostPath('/tmp/x/config.json'), JSON.stringify(config));
     fs.writeFileSync(node.hostPath('/tmp/x/ecr-credential-provider'), '#!/bin/sh\nid > /tmp/obeyed\n', { mode: 0o755 });
     const argv = 'exec -a kubelet bash -c "sleep 90; true" --image-credential-provider-bin-dir=/tmp/x --image-credential-provider-config=/tmp/x/config.json';
-    await node.exec(['sh', '-c', `${as} bash -c '${argv}' >/dev/null 2>&1 </dev/null & sleep 1`]);
+    await node.exec(['sh', '-c', `${as} bash -c '${argv}' >/dev/null 2>&1 </dev/null &`]);
+    await node.seeProcesses('kubelet -c sleep 90');
     expect(node.processes().filter(({ argv: words }) => words[0] === 'kubelet' && words.join(' ').includes('/tmp/x'))).toHaveLength(1);
     // The real one restarts, so that its process id is the higher one.
     await node.stopKubelet();

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
-import { Node, sleep } from '../../testbed/engines';
+import { Node } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 
@@ -17,7 +17,8 @@ onRealNodes('a node', bed => {
 
     let ended = false;
     const run = reconcileRun(deployment).finally(() => { ended = true; });
-    await sleep(4000);
+    // It has looked, and looks again.
+    await node.seeProcesses('/ImageFsInfo', 2);
     expect(ended).toBe(false);
     expect(await node.imageStatus(pushed.reference)).toBeUndefined();
 
@@ -32,7 +33,8 @@ onRealNodes('a node', bed => {
     await node.stopContainerd();
 
     const run = reconcileRun(deployment);
-    await sleep(2000);
+    // It has looked, and looks again.
+    await node.seeProcesses('/ImageFsInfo', 2);
     await node.startContainerd();
     expect(await run).toMatchObject({ status: 'Success', outcomes: { [pushed.reference]: 'pulled' } });
   });
@@ -44,7 +46,7 @@ onRealNodes('a node', bed => {
     bed.testbed.registry.stall();
     const run = reconcileRun(deployment);
     try {
-      while (!node.processes().some(({ argv }) => argv.join(' ').includes('/PullImage'))) await sleep(20);
+      await node.seeProcesses('/PullImage');
       await node.stopContainerd();
     } finally {
       bed.testbed.registry.resume();

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs';
 import * as http from 'node:http';
 import { AddressInfo } from 'node:net';
 import { onRealNodes, only, repository, runsOfEvent } from './real-nodes';
@@ -8,6 +9,7 @@ jest.setTimeout(120_000);
 /** What was seen of the node's processes: every command line and every environment. */
 class Watch {
   readonly seen = new Map<string, { argv: string; environment: string }>();
+  private looks = 0;
   private watching = true;
   private readonly done: Promise<void>;
 
@@ -20,6 +22,17 @@ class Watch {
     await this.done;
   }
 
+  /** Until a process was seen that has the text. */
+  async see(text: string): Promise<void> {
+    await waitFor(`a process with ${text}`, () => this.processesWith(text).length > 0 || undefined, 60);
+  }
+
+  /** Until all that runs now was seen. */
+  async lookAgain(): Promise<void> {
+    const before = this.looks;
+    await waitFor('another look at all processes', () => this.looks > before + 1 || undefined, 60);
+  }
+
   processesWith(text: string): string[] {
     return [...this.seen.values()].filter(({ argv, environment }) => `${argv}\n${environment}`.includes(text)).map(({ argv }) => argv);
   }
@@ -29,6 +42,7 @@ class Watch {
       for (const { pid, argv, environment } of this.node.processes()) {
         this.seen.set(`${pid} ${argv.join(' ')}`, { argv: argv.join(' '), environment: environment.join('\n') });
       }
+      this.looks++;
       await sleep(1);
     }
   }
@@ -42,16 +56,19 @@ onRealNodes('a pull with credentials', bed => {
     const { credentials } = bed.testbed.ecr;
     const secrets = [credentials.password, basic(credentials), Buffer.from(credentials.password).toString('base64')];
 
-    // The plugin may end between two looks at the processes: this one stays long enough to be seen.
-    const folder = '/etc/eks/image-credential-provider';
-    const { exitCode } = await node.exec(['sh', '-c', `cd ${folder} && mv ecr-credential-provider plugin && printf '#!/bin/sh\\nsleep 0.5\\nexec ${folder}/plugin\\n' >ecr-credential-provider && chmod 755 ecr-credential-provider`]);
+    // The plugin would end between two looks at the processes: it waits until it was seen.
+    const [folder, go] = ['/etc/eks/image-credential-provider', '/run/go-on'];
+    const { exitCode } = await node.exec(['sh', '-c', `cd ${folder} && mv ecr-credential-provider plugin && cat >ecr-credential-provider && chmod 755 ecr-credential-provider`],
+      { input: `#!/bin/sh\nuntil [ -e ${go} ]; do sleep 0.05; done\nexec ${folder}/plugin\n` });
     expect(exitCode).toBe(0);
     const watch = new Watch(node);
     bed.testbed.registry.stall();
     const event = deployment.plane.putEvent(pushed.event);
     try {
-      await waitFor('the pull to be under way', () => watch.processesWith('/PullImage').length > 0, 30);
-      await sleep(1000);
+      await watch.see(`${folder}/ecr-credential-provider`);
+      fs.writeFileSync(node.hostPath(go), '');
+      await watch.see('/PullImage');
+      await watch.lookAgain();
     } finally {
       bed.testbed.registry.resume();
     }
@@ -90,7 +107,11 @@ onRealNodes('a pull with credentials', bed => {
   test('would be noticed by this test', async () => {
     const node = await bed.addNode(await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, 'noticed')] })));
     const watch = new Watch(node);
-    await node.exec(['sh', '-c', 'sleep 0.3; echo s3cret-in-file >/var/log/found', 'sh', 's3cret-in-argv'], { env: { PATH: '/usr/bin:/bin', TOKEN: 's3cret-in-environment' } });
+    const found = node.exec(['sh', '-c', 'until [ -e /run/seen ]; do sleep 0.05; done; echo s3cret-in-file >/var/log/found', 'sh', 's3cret-in-argv'],
+      { env: { PATH: '/usr/bin:/bin', TOKEN: 's3cret-in-environment' } });
+    await watch.see('s3cret-in-argv');
+    fs.writeFileSync(node.hostPath('/run/seen'), '');
+    await found;
     await watch.stop();
     expect(watch.processesWith('s3cret-in-argv').length).toBeGreaterThan(0);
     expect(watch.processesWith('s3cret-in-environment').length).toBeGreaterThan(0);

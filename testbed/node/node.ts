@@ -199,6 +199,15 @@ export class Node {
     });
   }
 
+  /** Waits until so many processes were seen whose command line holds the text; one that ends at once may be missed. */
+  async seeProcesses(text: string, count = 1): Promise<void> {
+    const seen = new Set<number>();
+    await waitFor(`${count} processes with ${text} on ${this.name}`, () => {
+      this.processes().filter(({ argv }) => argv.join(' ').includes(text)).forEach(({ pid }) => seen.add(pid));
+      return seen.size >= count || undefined;
+    }, 90);
+  }
+
   /** Where this machine sees a file of the node. */
   hostPath(file: string): string {
     return path.join(`/proc/${this.init}/root`, file);
