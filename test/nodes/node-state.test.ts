@@ -26,6 +26,20 @@ onRealNodes('a node', bed => {
     expect(await run).toMatchObject({ status: 'Success', outcomes: { [pushed.reference]: 'pulled' } });
   });
 
+  test('in a warm pool, which has no kubelet, gets the image, and its pod finds it once the instance serves', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, 'warm')] }));
+    const node = await bed.addNode(deployment, 'Gpu', { lifecycleState: 'Warmed:Running' });
+    const pushed = await bed.push('warm', 'v1');
+    await node.stopKubelet();
+
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: { [pushed.reference]: 'pulled' } });
+    expect(node.processes().filter(({ argv }) => argv[0]?.endsWith('kubelet'))).toEqual([]);
+    expect(await node.imageStatus(pushed.reference)).toMatchObject({ pinned: true });
+
+    await node.startKubelet();
+    expect(await node.startPod(pushed.reference, { pull: true })).toMatchObject({ pulled: false });
+  });
+
   test('whose containerd is restarted while the agent already runs gets the image', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, 'restarted')] }));
     const node = await bed.addNode(deployment);

@@ -45,10 +45,15 @@ export class InstanceMetadata {
             Token: 'testbed-token',
             Expiration: new Date(Date.now() + 6 * 3_600_000).toISOString(),
           },
-          'target-lifecycle-state': this.props.lifecycleState,
+          'ramdisk-id': this.props.lifecycleState,
         },
-        // Both have the name of the role in their path.
-        paths: { 'iam-security-credentials': `/latest/meta-data/iam/security-credentials/${ROLE}` },
+        paths: {
+          // Both have the name of the role in their path.
+          'iam-security-credentials': `/latest/meta-data/iam/security-credentials/${ROLE}`,
+          // By itself the mock says InService or Terminated here and nothing else, so it has another value in this place.
+          'target-lifecycle-state': '/latest/meta-data/autoscaling/not-used',
+          'ramdisk-id': '/latest/meta-data/autoscaling/target-lifecycle-state',
+        },
       },
     }));
     const daemon = new Daemon([engine('ec2-metadata-mock'), '--config-file', file, '--imdsv2', '--hostname', '127.0.0.1', '--port', String(this.port)],
