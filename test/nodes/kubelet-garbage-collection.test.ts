@@ -2,13 +2,16 @@
 import * as fs from 'node:fs';
 import { onRealNodes, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { Node, runOk, waitFor } from '../../testbed/engines';
+import { Node, PushedImage, runOk, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(480_000);
 
 const DISK = '/var/lib/containerd';
-/** The kubelet looks for pressure every ten seconds, and collects by age every five minutes. */
-const TWO_COLLECTIONS_SECONDS = 420;
+/**
+ * The kubelet looks for pressure every ten seconds, and collects by age and by percentage when it starts and every five minutes
+ * from then on. Of these, that by percentage takes only what an earlier one has seen (imageMinimumGCAge).
+ */
+const NEXT_COLLECTION_SECONDS = 420;
 
 /** The kubelet frees images when less than that is available. */
 function kubeletConfig(available: string): object {
@@ -75,24 +78,37 @@ onRealNodes('the kubelet\'s garbage collection', bed => {
     empty(node);
   });
 
-  test('by age (imageMaximumGCAge) takes what is not pinned only', async () => {
+  /** A node with an image of ours and one that nobody pinned. */
+  async function scene(name: string, pinImages: boolean, kubelet: object): Promise<{ node: Node; wanted: PushedImage; bystander: PushedImage }> {
+    const deployment = await bed.deployPrefetcher(stack => ({ images: [ImageSelection.tag(repository(stack, name), 'v1')], pinImages }));
+    await bed.createRepository(`${name}-bystander`);
+    const node = await bed.addNode(deployment, 'Gpu', { imageDiskMegabytes: 600, kubeletConfig: { ...kubeletConfig('1%'), ...kubelet } });
+    const [wanted, bystander] = [await bed.push(name, 'v1'), await bed.push(`${name}-bystander`, 'v1')];
+    expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1 } });
+    await node.cri.pull(bystander.reference, bed.testbed.ecr.credentials);
+    return { node, wanted, bystander };
+  }
+
+  async function expectTaken({ node, wanted, bystander }: Awaited<ReturnType<typeof scene>>, pinImages: boolean): Promise<void> {
+    await gone(node, bystander.reference, NEXT_COLLECTION_SECONDS);
+    if (pinImages) {
+      expect(await node.imageStatus(wanted.reference)).toMatchObject({ pinned: true });
+      expect(await has(node, wanted.digestReference)).toBe(true);
+    } else {
+      await gone(node, wanted.reference, NEXT_COLLECTION_SECONDS);
+    }
+  }
+
+  test('by age (imageMaximumGCAge) and by percentage (imageGCHighThresholdPercent) takes what is not pinned only', async () => {
     // Side by side, because each takes five minutes.
-    await Promise.all([true, false].map(async pinImages => {
-      const name = `age-${pinImages}`;
-      const deployment = await bed.deployPrefetcher(stack => ({ images: [ImageSelection.tag(repository(stack, name), 'v1')], pinImages }));
-      await bed.createRepository(`${name}-bystander`);
-      const node = await bed.addNode(deployment, 'Gpu', {
-        imageDiskMegabytes: 600, kubeletConfig: { ...kubeletConfig('1%'), imageMaximumGCAge: '5s' },
-      });
-      const [wanted, bystander] = [await bed.push(name, 'v1'), await bed.push(`${name}-bystander`, 'v1')];
-      expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1 } });
-      await node.cri.pull(bystander.reference, bed.testbed.ecr.credentials);
-      await gone(node, bystander.reference, TWO_COLLECTIONS_SECONDS);
-      if (pinImages) {
-        expect(await node.imageStatus(wanted.reference)).toMatchObject({ pinned: true });
-      } else {
-        await gone(node, wanted.reference, TWO_COLLECTIONS_SECONDS);
-      }
-    }));
+    await Promise.all([true, false].flatMap(pinImages => [
+      scene(`age-${pinImages}`, pinImages, { imageMaximumGCAge: '5s' }).then(images => expectTaken(images, pinImages)),
+      scene(`percentage-${pinImages}`, pinImages, { imageGCHighThresholdPercent: 60, imageGCLowThresholdPercent: 50 }).then(async images => {
+        await fill(images.node, 400);
+        await images.node.restartKubelet();
+        for (const image of [images.wanted, images.bystander]) expect(await has(images.node, image.reference)).toBe(true);
+        await expectTaken(images, pinImages);
+      }),
+    ]));
   });
 });
