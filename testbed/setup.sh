@@ -14,6 +14,8 @@ CONTAINERD_VERSION=v2.2.4
 CRI_TOOLS_VERSION=v1.36.0
 CLOUD_PROVIDER_AWS_VERSION=v1.35.3
 KUBERNETES_VERSION=v1.35.4
+# The oldest in EKS standard support (until 2026-12-02), where what it does differs.
+OLDEST_KUBERNETES_VERSION=v1.34.4
 METADATA_MOCK_VERSION=v1.13.0
 REFERENCE_VERSION=v0.6.0
 SOCI_VERSION=v0.16.1
@@ -67,6 +69,7 @@ main() {
   event_ruler
   gate_root
   if $for_tests; then
+    oldest_kubelet
     reference_reader
     soci
     python39
@@ -218,7 +221,16 @@ go_engines() {
   provide ecr-credential-provider "$CLOUD_PROVIDER_AWS_VERSION" "$cache/bin/ecr-credential-provider" "$consequence" \
     build_from_module "k8s.io/cloud-provider-aws@$CLOUD_PROVIDER_AWS_VERSION" ecr-credential-provider
   provide ec2-metadata-mock "$METADATA_MOCK_VERSION" "$cache/bin/ec2-metadata-mock" "$consequence" build_metadata_mock
-  provide kubelet "$KUBERNETES_VERSION" "$cache/bin/kubelet" "$consequence" build_kubelet
+  provide kubelet "$KUBERNETES_VERSION" "$cache/bin/kubelet" "$consequence" build_kubelet kubelet "$KUBERNETES_VERSION"
+}
+
+oldest_kubelet() {
+  if [ "$(uname -s)" != Linux ] || ! command -v go >/dev/null; then
+    return
+  fi
+  export CGO_ENABLED=0
+  provide kubelet-oldest "$OLDEST_KUBERNETES_VERSION" "$cache/bin/kubelet-oldest" \
+    "what differs on nodes of the oldest version that EKS supports can't be tested" build_kubelet kubelet-oldest "$OLDEST_KUBERNETES_VERSION"
 }
 
 # build NAME FOLDER PACKAGE [ARGUMENT...]: the old program may be running, so the new one takes its place at once.
@@ -243,19 +255,21 @@ build_containerd() {
 
 # The module of Kubernetes takes its own libraries from a folder beside it, so it can't be required as it is: a module of our
 # own takes them in the versions that are published from that folder.
+#
+#   build_kubelet NAME VERSION
 build_kubelet() {
-  local source published=v0.${KUBERNETES_VERSION#v1.} library status=0
+  local name=$1 version=$2 source published=v0.${2#v1.} library status=0
   source=$(mktemp -d)
   {
-    local arguments=(-require "k8s.io/kubernetes@$KUBERNETES_VERSION") libraries=()
-    mapfile -t libraries < <(sed -n 's/^\t\(k8s.io[^ ]*\) => .\/staging.*/\1/p' "$(module_folder "k8s.io/kubernetes@$KUBERNETES_VERSION")/go.mod")
+    local arguments=(-require "k8s.io/kubernetes@$version") libraries=()
+    mapfile -t libraries < <(sed -n 's/^\t\(k8s.io[^ ]*\) => .\/staging.*/\1/p' "$(module_folder "k8s.io/kubernetes@$version")/go.mod")
     for library in "${libraries[@]}"; do
       arguments+=(-replace "$library=$library@$published")
     done
     printf 'module testbed/kubelet\n\ngo 1.25.0\n' >"$source/go.mod" &&
       (cd "$source" && go mod edit "${arguments[@]}") &&
-      build kubelet "$source" k8s.io/kubernetes/cmd/kubelet -mod=mod \
-        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$KUBERNETES_VERSION"
+      build "$name" "$source" k8s.io/kubernetes/cmd/kubelet -mod=mod \
+        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version"
   } || status=$?
   rm -rf "$source"
   return "$status"

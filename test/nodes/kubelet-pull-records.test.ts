@@ -1,9 +1,12 @@
 /**
  * Which pods run on a prefetched image while the registry is down, by the real kubelet: since Kubernetes 1.35 it keeps records of
- * what it pulled itself (KubeletEnsureSecretPulledImages; kubernetes/kubernetes issue 138175).
+ * what it pulled itself (KubeletEnsureSecretPulledImages; kubernetes/kubernetes issue 138175). The oldest version that EKS supports
+ * keeps none.
  */
+import * as fs from 'node:fs';
 import { onRealNodes, pushRun, repository } from './real-nodes';
-import { Node, PullPolicy, PushedImage } from '../../testbed/engines';
+import { engine, Node, NodeOptions, PullPolicy, PushedImage } from '../../testbed/engines';
+import { OLDEST_KUBELET } from '../../testbed/node/node-files';
 
 jest.setTimeout(240_000);
 
@@ -21,10 +24,10 @@ interface Scene {
 
 onRealNodes('a pod on a prefetched image', bed => {
   /** Prefetches an image on a new node, after the kubelet has pulled that reference, if any. */
-  async function prefetched(name: string, pulledByKubelet?: (scene: Scene) => string): Promise<Scene> {
+  async function prefetched(name: string, pulledByKubelet?: (scene: Scene) => string, options: NodeOptions = {}): Promise<Scene> {
     const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, name)] }));
     await bed.createRepository(`${name}-second`);
-    const node = await bed.addNode(deployment);
+    const node = await bed.addNode(deployment, 'Gpu', options);
     const [pushed, second] = [await bed.push(name, 'v1', { seed: name }), await bed.push(`${name}-second`, 'v1', { seed: name })];
     expect(second.image.digest).toBe(pushed.image.digest);
     const scene = { node, pushed, second };
@@ -70,6 +73,16 @@ onRealNodes('a pod on a prefetched image', bed => {
   test('is refused by its name, or asked for again, when the kubelet had pulled the same image by another name', async () => {
     const scene = await prefetched('other-name', ({ second }) => second.reference);
     expect(await withoutRegistry(scene)).toEqual(runs('by a second name'));
+  });
+
+  const here = fs.existsSync(engine(OLDEST_KUBELET));
+  if (!here) process.stderr.write('the kubelet without records is not tested: testbed/setup.sh --for-tests builds it\n');
+
+  (here ? test : test.skip)('runs by each of its names, on the oldest kubelet that EKS supports, whoever pulled it', async () => {
+    const scene = await prefetched('no-records', ({ second }) => second.reference, { kubelet: 'oldest' });
+    const { stdout } = await scene.node.exec(['kubelet', '--version']);
+    expect(stdout).toContain('v1.34.');
+    expect(await withoutRegistry(scene)).toEqual(runs('by tag', 'by digest', 'by a second name'));
   });
 
   test('asks the registry once more, for no layer, where the kubelet wants to make sure', async () => {

@@ -21,7 +21,7 @@ export interface PushProps {
   readonly ecr?: Ecr;
 }
 
-export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes' | 'kubeletConfig' | 'lifecycleState' | 'soci'>>;
+export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes' | 'kubelet' | 'kubeletConfig' | 'lifecycleState' | 'soci'>>;
 
 /** An image that is in the registry and known to the ECR API. */
 export interface PushedImage {

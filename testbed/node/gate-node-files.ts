@@ -31,8 +31,8 @@ export function gateNodeFiles(settings: NodeSettings, userData: string): Record<
   };
 }
 
-export function gateNodeLinks(): Record<string, string> {
-  const { '/usr/bin/aws': _, ...links } = nodeLinks();
+export function gateNodeLinks(settings: NodeSettings): Record<string, string> {
+  const { '/usr/bin/aws': _, ...links } = nodeLinks(settings);
   return {
     ...links,
     ...Object.fromEntries(AT_BOOT.map(unit => [`${UNITS}/multi-user.target.wants/${unit}`, `/lib/systemd/system/${unit}`])),

@@ -100,7 +100,7 @@ export class GateNode extends Node {
   }
 
   protected links(): Record<string, string> {
-    return gateNodeLinks();
+    return gateNodeLinks(this.settings);
   }
 
   protected bootCommand(): string[] {

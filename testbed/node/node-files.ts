@@ -22,8 +22,12 @@ export interface NodeSettings {
   readonly kubeletConfig: object;
   /** Whether images are pulled by the SOCI snapshotter. */
   readonly soci: boolean;
+  /** The engine that is the node's kubelet. */
+  readonly kubelet: string;
 }
 
+/** Only `testbed/setup.sh --for-tests` builds it. */
+export const OLDEST_KUBELET = 'kubelet-oldest';
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 export const PAUSE_IMAGE = 'localhost/kubernetes/pause:latest';
 export const CREDENTIAL_PROVIDER_FOLDER = '/etc/eks/image-credential-provider';
@@ -43,13 +47,13 @@ export function nodeFiles(settings: NodeSettings): Record<string, string> {
 }
 
 /** Programs of the node, by path. */
-export function nodeLinks(): Record<string, string> {
+export function nodeLinks(settings: NodeSettings): Record<string, string> {
   return {
     '/usr/bin/aws': pythonTool('aws'),
     '/usr/bin/containerd': engine('containerd'),
     '/usr/bin/containerd-shim-runc-v2': engine('containerd-shim-runc-v2'),
     '/usr/bin/ctr': engine('ctr'),
-    '/usr/bin/kubelet': engine('kubelet'),
+    '/usr/bin/kubelet': engine(settings.kubelet),
     [`${CREDENTIAL_PROVIDER_FOLDER}/ecr-credential-provider`]: engine('ecr-credential-provider'),
     ...pythonLinks(),
   };

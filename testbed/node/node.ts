@@ -5,7 +5,7 @@ import { removeControlGroups } from './control-groups';
 import { Cri, CriImage } from './cri';
 import { InstanceMetadata } from './instance-metadata';
 import { kubeletArguments } from './kubelet-files';
-import { nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import { nodeFiles, nodeLinks, NodeSettings, OLDEST_KUBELET, PAUSE_IMAGE } from './node-files';
 import { SOCI_CONFIG, SOCI_SOCKET } from './soci-files';
 import { ContainerStatus, PullPolicy, STATIC_PODS_FOLDER, StaticPods } from './static-pods';
 import { CACHE_FOLDER, engine } from '../engines/cache';
@@ -30,6 +30,8 @@ export interface NodeProps {
   readonly soci?: boolean;
   /** What Auto Scaling wants of the instance, such as `Warmed:Stopped`. @default InService */
   readonly lifecycleState?: string;
+  /** Which kubelet: `oldest` is that of the oldest version which EKS supports. @default current */
+  readonly kubelet?: 'current' | 'oldest';
 }
 
 /** What the SSM agent reports of a command. */
@@ -264,7 +266,7 @@ export class Node {
 
   /** Symbolic links of the node, by path. */
   protected links(): Record<string, string> {
-    return nodeLinks();
+    return nodeLinks(this.settings);
   }
 
   /** What the first process of the node runs, with its arguments. */
@@ -321,6 +323,7 @@ export class Node {
       podsControlGroup: this.podsControlGroup,
       kubeletConfig: this.props.kubeletConfig ?? {},
       soci: this.props.soci ?? false,
+      kubelet: this.props.kubelet === 'oldest' ? OLDEST_KUBELET : 'kubelet',
     };
   }
 
