@@ -24,6 +24,8 @@ EVENT_RULER_VERSION=2.1.0
 GATE_ROOT_RELEASE=bookworm
 # python3-cffi-backend: debootstrap does not resolve virtual packages, and cloud-init needs it.
 GATE_ROOT_PACKAGES=systemd,python3,python3-cffi-backend,curl,runc,cloud-init
+# The release with the Python of Amazon Linux 2023, for machines without pyenv.
+PYTHON39_RELEASE=bullseye
 PYTHON_PACKAGES=('moto[server]==5.2.5' awscli==1.46.3 cfn-lint==1.58.0 ruff==0.17.6 mypy==2.4.1 pytest==9.2.0)
 
 # Program to look for, and the Debian package that brings it.
@@ -324,24 +326,41 @@ build_soci() {
   return "$status"
 }
 
-# The Python of Amazon Linux 2023, for nodes; without it they have this machine's.
+# The Python of Amazon Linux 2023, for nodes: pyenv's, else Debian's.
 python39() {
-  local version folder
+  local version consequence="nodes don't run the Python of Amazon Linux 2023"
   version=$(command -v pyenv >/dev/null && pyenv versions --bare 2>/dev/null | grep -x '3\.9\.[0-9]*' | tail -n 1) || version=
-  if [ -z "$version" ]; then
-    if [ ! -e "$cache/python3.9" ]; then
-      say "no Python 3.9 by pyenv: the node program runs on $(python3 --version) in the tests"
-    fi
-    return
+  if [ -n "$version" ]; then
+    provide python3.9 "$version" "$cache/python3.9/bin/python3.9" "$consequence" python39_of_pyenv "$(pyenv prefix "$version")"
+  elif [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
+    provide python3.9 "$PYTHON39_RELEASE" "$cache/python3.9/bin/python3.9" "$consequence" python39_of_debian
+  elif [ ! -e "$cache/python3.9" ]; then
+    say "neither pyenv's Python 3.9 nor debootstrap: the node program runs on $(python3 --version) in the tests"
   fi
-  folder=$(pyenv prefix "$version")
-  provide python3.9 "$version" "$cache/python3.9/bin/python3.9" "nodes don't run the Python of Amazon Linux 2023" copy_python39 "$folder"
 }
 
-copy_python39() {
+python39_of_pyenv() {
   rm -rf "$cache/python3.9" "$cache/python3.9.draft"
   cp -a "$1" "$cache/python3.9.draft" && rm -rf "$cache/python3.9.draft/lib/python3.9/test" &&
     mv "$cache/python3.9.draft" "$cache/python3.9"
+}
+
+# With the libraries that it is linked with, but for those of the C library: newer ones do.
+python39_of_debian() {
+  local root=$cache/python3.9.root draft=$cache/python3.9.draft libraries status=0
+  rm -rf --one-file-system "$root" "$draft" "$cache/python3.9"
+  mkdir -p "$draft/bin" "$draft/lib"
+  {
+    debootstrap --variant=minbase --include=python3 "$PYTHON39_RELEASE" "$root" &&
+      cp -a "$root/usr/bin/python3.9" "$draft/bin" && cp -a "$root/usr/lib/python3.9" "$draft/lib" &&
+      mapfile -t libraries < <(chroot "$root" sh -c 'ldd /usr/bin/python3.9 /usr/lib/python3.9/lib-dynload/*.so' |
+        sed -n 's/.* => \(\/.*\) (.*/\1/p' | grep -Ev '/lib(c|m|dl|rt|util|pthread|resolv|crypt|nsl|tirpc)[-.]' | sort -u) &&
+      cp -L "${libraries[@]/#/$root}" "$draft/lib" &&
+      env -i "LD_LIBRARY_PATH=$draft/lib" "$draft/bin/python3.9" -c 'import ctypes, hashlib, json, ssl' &&
+      mv "$draft" "$cache/python3.9"
+  } || status=$?
+  rm -rf --one-file-system "$root"
+  return "$status"
 }
 
 # build_from_module MODULE@VERSION NAME: `go install` refuses modules that replace others, so they are built from a copy.

@@ -59,11 +59,15 @@ export function nodeLinks(settings: NodeSettings): Record<string, string> {
   };
 }
 
-/** The Python of AL2023, where `testbed/setup.sh --for-tests` brought it. @default - this machine's */
+/** The Python of AL2023, where `testbed/setup.sh --for-tests` brought it, with its libraries. @default - this machine's */
 function pythonLinks(): Record<string, string> {
   const folder = path.join(CACHE_FOLDER, 'python3.9');
   if (!fs.existsSync(folder)) return {};
-  return { '/usr/bin/python3': `${folder}/bin/python3.9`, '/usr/lib/libpython3.9.so.1.0': `${folder}/lib/libpython3.9.so.1.0` };
+  const libraries = fs.readdirSync(`${folder}/lib`).filter(name => /^lib.*\.so\.[0-9.]+$/.test(name));
+  return {
+    '/usr/bin/python3': `${folder}/bin/python3.9`,
+    ...Object.fromEntries(libraries.map(name => [`/usr/lib/${name}`, `${folder}/lib/${name}`])),
+  };
 }
 
 /** As on AL2023 with containerd 2.2, but for the control groups (no systemd here) and the scores a machine may forbid. */
