@@ -80,9 +80,13 @@ main() {
   conclude
 }
 
-# The kubelet is by far the largest of what is built.
+# The kubelet is by far the largest of what is built, and the tests need two.
 say_how_long() {
-  if ! $check_only && [ ! -e "$cache/kubelet.version" ]; then
+  if $check_only; then
+    return
+  elif $for_tests && [ ! -e "$cache/kubelet-oldest.version" ]; then
+    say "the first set-up for tests downloads and builds containerd, two kubelets and others: about half an hour on two processors, once"
+  elif [ ! -e "$cache/kubelet.version" ]; then
     say "the first set-up downloads and builds containerd, the kubelet and others: 15 to 20 minutes on two processors, once"
   fi
 }
