@@ -1193,6 +1193,7 @@ class Images:
 
 PATIENCE = 0.5  # seconds that answers about the first of the list are waited for before others are pulled
 SILENCE = 20  # seconds until a pull from a host that answers nobody must have begun to bring something
+STANDSTILL = 4_000_000  # bytes: pulls that bring less in that time hold up no other
 FOREIGN = 'this node cannot run it'
 NO_IMAGE = 'it is not a container image, or archived'
 
@@ -1288,6 +1289,9 @@ class Prefetch:
         self.questions: list[tuple[tuple[int, ...], Callable[[], None]]] = []
         self.asked: list[tuple[int, ...]] = []  # orders of the questions under way
         self.patience = 0.0
+        self.slots = parameters.parallel
+        self.slow: set[str] = set()  # hosts of pulls that stood still
+        self.held: tuple[frozenset[str], float, float] = frozenset(), 0.0, 0.0  # the same pulls, since when, with how much room
         self.targets: dict[str, Record] = {}  # of names by digest that got a further tag
 
     def run(self) -> None:
@@ -1297,11 +1301,12 @@ class Prefetch:
         self.pressed = self.disk.room() < 0
         self.plan()
         self.patience = time.monotonic() + PATIENCE
-        for work in [self.ask] * 6 + [self.pull_all] * self.parameters.parallel:
+        for work in [self.ask] * 6 + [self.pull_all] * self.slots:
             threading.Thread(target=work, daemon=True).start()
         with self.changed:
             while self.deadline.seconds_left() and self.open():
                 self.changed.wait(1)
+                self.open_slot()
             # What is under way is ended by the same deadline.
             grace = time.monotonic() + 5
             while time.monotonic() < grace and any(one.state == 'running' for one in self.images.values()):
@@ -1459,7 +1464,7 @@ class Prefetch:
     # -- Pulling
 
     def pull_all(self) -> None:
-        """What one slot does: always the first of the list that is known, those of quiet hosts last."""
+        """What one slot does: always the first of the list that is known, those of quiet and slow hosts last."""
         while True:
             with self.changed:
                 image = self.next_image()
@@ -1478,13 +1483,26 @@ class Prefetch:
             with self.changed:
                 self.changed.notify_all()
 
+    def open_slot(self) -> None:
+        """Where every slot is held by a pull that brings next to nothing, the next of the list begins beside them."""
+        running, now, room = self.running(), time.monotonic(), self.disk.room()
+        names, since, before = frozenset(one.name for one in running), self.held[1], self.held[2]
+        if names != self.held[0] or before - room > STANDSTILL:
+            self.held = names, now, room
+        elif now - since > SILENCE and len(running) == self.slots < 16 and (
+                # Pulls from hosts that answer nobody give up by themselves about now.
+                not all(one.quiet for one in running) and any(one.state == 'ready' for one in self.images.values())):
+            self.slow.update(one.host for one in running)
+            self.slots += 1
+            threading.Thread(target=self.pull_all, daemon=True).start()
+
     def running(self) -> list[Image]:
         return sorted((one for one in self.images.values() if one.state == 'running'), key=lambda one: one.begun)
 
     def next_image(self) -> Image | None:
         ready = [one for one in self.in_order() if one.state == 'ready' and one.not_before <= time.monotonic()]
         running = self.running()
-        for image in sorted(ready, key=lambda one: one.quiet or one.note != ''):
+        for image in sorted(ready, key=lambda one: one.quiet or one.note != '' or one.host in self.slow):
             # What comes first in the list gets its chance to be known first.
             waited_for = [order for order in self.asked + [order for order, _ in self.questions] if order < image.order]
             if waited_for and time.monotonic() < self.patience:

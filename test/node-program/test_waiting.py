@@ -122,6 +122,41 @@ def test_images_of_a_host_that_answers_nobody_come_last_and_give_up_together(pro
     assert 'does not answer' in ran.reason(dead[0])
 
 
+def test_pulls_that_bring_next_to_nothing_do_not_hold_the_slots(program, node, monkeypatch):
+    monkeypatch.setattr(program, 'SILENCE', 0.2)
+    monkeypatch.setattr(program.Http, 'reachable', lambda http, host: True)
+    pulled = threading.Event()
+
+    def pull(name):
+        if name.startswith('slow'):
+            pulled.wait(15)
+            raise program.Failure('EOF', transient=False)
+        pulled.set()
+
+    node.before_pull = pull
+    node.push(APP, 'v1', 1)
+    slow = [f'slow.example.com/app:v{number}' for number in range(3)]
+    ran = node.run(*slow, f'{APP}:v1', ParallelPulls='2')
+    assert pulled.is_set() and node.most == 3
+    assert ran.outcomes == {f'{APP}:v1': 'pulled', **dict.fromkeys(slow, 'failed')}
+    assert ran.lines[0]['image'] == f'{APP}:v1'
+
+
+def test_a_pull_that_takes_long_but_brings_something_keeps_its_slot(program, node, monkeypatch):
+    monkeypatch.setattr(program, 'SILENCE', 0.2)
+
+    def pull(name):
+        for _ in range(50):
+            node.room -= 10 ** 6
+            time.sleep(0.05)
+
+    node.before_pull = pull
+    for number in (1, 2):
+        node.push(f'{HOST}/r{number}', 'v1', number)
+    assert node.run(f'{HOST}/r1:v1', f'{HOST}/r2:v1', ParallelPulls='1').code == 0
+    assert node.most == 1
+
+
 def test_a_mirror_serves_a_host_that_answers_nobody(program, node, monkeypatch):
     monkeypatch.setattr(program.Http, 'reachable', lambda http, host: False)
     node.registry['mirrored.example.com/app:v1'] = digest(1)
