@@ -15,7 +15,10 @@ test('a push runs the document with its own tag on the nodes that carry both tag
   expect(fleet[0].runs[0].script).toContain('export SSM_Images="registry/team/app?newest=1"');
   expect(fleet[0].runs[0].timeoutSeconds).toBe(600);
   expect(controlPlane.logs.text(controlPlane.template.ref('LogGroup'))).toBe('report of gpu-1\nreport of gpu-2');
-  expect(seen).toEqual(['rule-matched', 'runbook-started', 'command-sent', 'node-started', 'node-finished', 'node-started', 'node-finished', 'runbook-finished']);
+  expect(seen).toEqual([
+    'rule-matched', 'runbook-started', 'command-sent', 'node-started', 'node-finished', 'invocation-ended', 'node-started', 'node-finished', 'invocation-ended',
+    'runbook-finished',
+  ]);
 });
 
 test('a push to another repository or on another bus does nothing', async () => {

@@ -81,6 +81,12 @@ export class ControlPlane {
     return this.handle(event, options, { ...this.systems, execute: onNode });
   }
 
+  /** Somebody with a role starts a runbook; returns when it has ended. */
+  async startAutomation(documentName: string, parameters: Record<string, string[]>, callerArn: string,
+    onProgress?: ProgressListener): Promise<AutomationResult> {
+    return startAutomation({ ...this.systems, execute: onNode }, documentName, parameters, callerArn, new Timeline(onProgress));
+  }
+
   /** A scheduled run of the associations. */
   async reconcile(onProgress?: ProgressListener): Promise<ReconcileResult> {
     const timeline = new Timeline(onProgress);

@@ -94,7 +94,8 @@ export async function sendCommand(systems: Systems, request: SendCommandRequest,
   const commandId = randomUUID();
   const logGroup = request.CloudWatchOutputConfig && String(request.CloudWatchOutputConfig.CloudWatchOutputEnabled) === 'true'
     ? request.CloudWatchOutputConfig.CloudWatchLogGroupName ?? `/aws/ssm/${documentName}` : undefined;
-  timeline.add('command-sent', `${documentName} to ${nodes.map(node => node.name).join(', ') || 'no node'}`, { commandId });
+  timeline.add('command-sent', `${documentName} to ${nodes.map(node => node.name).join(', ') || 'no node'}`,
+    { commandId, documentName, parameters: request.Parameters ?? {}, targets: nodes.length });
 
   const invocations = new Map<CommandTarget, Invocation>();
   const spared = await dispatch(nodes, rate, async (node, acknowledged) => {
@@ -103,6 +104,7 @@ export async function sendCommand(systems: Systems, request: SendCommandRequest,
       ? await deliver(acknowledging(systems, acknowledged), document, values, node, commandId, { timeout, logGroup }, timeline)
       : { ...idOf(node), status: 'AccessDenied' as const, reason: permission.reason };
     invocations.set(node, invocation);
+    timeline.add('invocation-ended', `${node.name} ${invocation.status}`, { commandId, status: invocation.status });
     return countsAsError(invocation) ? 'error' : 'ok';
   });
   for (const node of spared) {

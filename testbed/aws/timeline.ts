@@ -5,7 +5,7 @@ export interface Step {
   /** Milliseconds since the timeline began, with waits that a test does not wait for. */
   readonly atMs: number;
   readonly what: 'rule-matched' | 'delivery-refused' | 'runbook-started' | 'runbook-finished' | 'command-sent' | 'association-started'
-  | 'node-held-up' | 'node-started' | 'node-rebooted' | 'node-finished' | 'node-timed-out';
+  | 'node-held-up' | 'node-started' | 'node-rebooted' | 'node-finished' | 'node-timed-out' | 'invocation-ended';
   readonly text: string;
   readonly details: Record<string, unknown>;
 }
