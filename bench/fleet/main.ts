@@ -6,13 +6,15 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { bottlenecks } from './alternatives';
 import { FAST, SLOW } from './figures';
+import { check, inputs } from './inputs';
 import { churns, costs, plotOfScaleOut, plotOfStorms, scaleOuts, storms } from './other-tables';
-import { behindNat, howLong, plotOfArrivals, plotOfFleets, ramps, timeouts, unreachable, whatEcrSees } from './push-tables';
+import { behindNat, howLong, inShort, plotOfArrivals, plotOfFleets, ramps, timeouts, unreachable, whatEcrSees } from './push-tables';
 import { lineChart } from '../plot/line-chart';
 
 const DOCS = path.join(__dirname, '../../docs');
 
 const PARTS: Record<string, () => string> = {
+  'in-short': inShort,
   'how-long-fast': () => howLong(FAST),
   'how-long-slow': () => howLong(SLOW),
   'what-ecr-sees': whatEcrSees,
@@ -25,6 +27,8 @@ const PARTS: Record<string, () => string> = {
   'churn': churns,
   'costs': costs,
   'bottlenecks': bottlenecks,
+  'inputs': inputs,
+  'check': check,
 };
 
 const PLOTS = {
@@ -47,11 +51,11 @@ function generated(): Map<string, string> {
 }
 
 function main(): void {
-  const check = process.argv.includes('--check');
+  const onlyCheck = process.argv.includes('--check');
   for (const [file, text] of generated()) {
     const old = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
     if (old === text) continue;
-    if (check) {
+    if (onlyCheck) {
       process.exitCode = 1;
       process.stderr.write(`${path.relative(path.join(DOCS, '..'), file)} is not what the simulation says: run npm run bench:fleet\n`);
     } else {

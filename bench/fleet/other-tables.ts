@@ -10,8 +10,8 @@ import { quantile } from '../statistics';
 
 const ROUTES: [string, Network][] = [
   ['S3 gateway endpoint', S3_GATEWAY_ENDPOINT],
-  ['NAT gateway, 100 Gbit/s', NAT_GATEWAY],
-  ['NAT gateway, 5 Gbit/s', { ...NAT_GATEWAY, sharedMegabytesPerSecond: 625 }],
+  ['NAT, 100 Gbit/s', NAT_GATEWAY],
+  ['NAT, 5 Gbit/s', { ...NAT_GATEWAY, sharedMegabytesPerSecond: 625 }],
 ];
 
 function storm(nodes: number, setting: string, startDelaySeconds: number, missing = false) {
@@ -43,18 +43,18 @@ export function plotOfStorms(): LineChart {
   const nodes = 10_000;
   const every = 5;
   const points = (delay: number) => {
-    const { describePerSecond } = storm(nodes, 'percent(100)', delay);
+    const { describeAsked } = storm(nodes, 'percent(100)', delay);
     return Array.from({ length: 160 / every }, (_, at): [number, number] => {
-      const requests = Array.from({ length: every }, (__, second) => describePerSecond.get(at * every + second) ?? 0);
+      const requests = Array.from({ length: every }, (__, second) => describeAsked.get(at * every + second) ?? 0);
       return [at * every, requests.reduce((sum, each) => sum + each, 0) / every];
     });
   };
   return {
-    title: 'A reconcile of 10,000 nodes: DescribeImages that ECR lets through, a second',
+    title: 'A reconcile of 10,000 nodes: DescribeImages that ECR is asked for',
     x: { label: 'seconds since the schedule', scale: 'linear', ticks: [0, 30, 60, 90, 120, 150] },
-    y: { label: 'requests a second', scale: 'linear', ticks: [0, 50, 100, 150, 200] },
+    y: { label: 'requests a second', scale: 'linear', ticks: [0, 250, 500, 750, 1_000] },
     series: [{ name: 'no start delay', points: points(0) }, { name: 'up to 120 s', points: points(120) }],
-    limits: [{ name: 'assumed limit', value: 100 }],
+    limits: [{ name: 'what we assume ECR gives', value: 100 }],
   };
 }
 
@@ -92,7 +92,7 @@ export function churns(): string {
       const coldShare = cold.reduce((sum, each) => sum + each, 0) / (nodes * hours * 3600);
       const gigabytes = cold.length * IMAGE.megabytes / 1000;
       const { traffic } = pushCost({ nodes: cold.length, gigabytes: IMAGE.megabytes / 1000, route: 'nat-gateway', prefetchers: 0, reportBytes: 0 });
-      return [count(nodes), `${every} h`, (cold.length / hours).toFixed(0), `${(coldShare * 100).toFixed(2)} %`, count(gigabytes), dollars(traffic)];
+      return [count(nodes), `${every} h`, count(cold.length / hours), `${(coldShare * 100).toFixed(2)} %`, count(gigabytes), dollars(traffic)];
     })));
 }
 

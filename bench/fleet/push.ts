@@ -51,7 +51,9 @@ export function simulatePush(scenario: PushScenario): PushResult {
   const fleet = new Random(scenario.seed).shuffle(Array.from({ length: nodes }, (_, index) => index >= away));
   const invocations = fleet.map((reachable, index): Invocation => (acknowledged, completed) => {
     if (!reachable) {
-      timeline.after(holdSeconds, () => {
+      // It was sent, and is `Delayed` from then on: its place is taken, but the others need not wait for its answer.
+      timeline.after(deliverySeconds, acknowledged);
+      timeline.after(Math.max(holdSeconds, deliverySeconds), () => {
         timedOut++;
         completed();
       });

@@ -11,8 +11,9 @@ export class Quota {
   throttled = 0;
   private tokens: number;
   private since = 0;
-  /** How many were let through in each second. */
-  readonly perSecond = new Map<number, number>();
+  /** How many were asked for in each second. */
+  readonly asked = new Map<number, number>();
+  private readonly granted = new Map<number, number>();
 
   constructor(private readonly timeline: Timeline, readonly rate: number, readonly burst: number = rate) {
     this.tokens = burst;
@@ -20,12 +21,13 @@ export class Quota {
 
   /** Most requests that were let through within one second. */
   get peak(): number {
-    return Math.max(0, ...this.perSecond.values());
+    return Math.max(0, ...this.granted.values());
   }
 
   /** Asks until it is let through, or gives up as the node program does. */
   ask(count: number, random: Random, granted: () => void, refused: () => void, attempt = 0): void {
     this.requests += count;
+    this.add(this.asked, count);
     if (this.take(count)) return granted();
     this.throttled += count;
     if (attempt + 1 >= ATTEMPTS) return refused();
@@ -39,8 +41,12 @@ export class Quota {
     this.since = now;
     if (this.tokens < count) return false;
     this.tokens -= count;
-    const second = Math.floor(now);
-    this.perSecond.set(second, (this.perSecond.get(second) ?? 0) + count);
+    this.add(this.granted, count);
     return true;
+  }
+
+  private add(perSecond: Map<number, number>, count: number): void {
+    const second = Math.floor(this.timeline.now);
+    perSecond.set(second, (perSecond.get(second) ?? 0) + count);
   }
 }

@@ -29,8 +29,8 @@ export interface ReconcileResult {
   /** MB/s. */
   readonly peakTraffic: number;
   readonly mostInFlight: number;
-  /** DescribeImages let through in each second. */
-  readonly describePerSecond: ReadonlyMap<number, number>;
+  /** DescribeImages asked for in each second. */
+  readonly describeAsked: ReadonlyMap<number, number>;
 }
 
 /** A scheduled run of the association on all nodes. */
@@ -67,6 +67,6 @@ export function simulateReconcile(scenario: ReconcileScenario): ReconcileResult 
     peak: { describe: describe.peak, token: token.peak, layer: layer.peak },
     peakTraffic: ecr.link.peak,
     mostInFlight: window.mostInFlight,
-    describePerSecond: describe.perSecond,
+    describeAsked: describe.asked,
   };
 }

@@ -1,20 +1,23 @@
 /** `8.2 s`, `74 s`, `12 min`, `3.1 h`. */
 export function seconds(value: number | undefined): string {
-  if (value === undefined) return 'never';
-  if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 120) return `${value.toFixed(0)} s`;
-  return value < 7200 ? `${(value / 60).toFixed(0)} min` : `${(value / 3600).toFixed(1)} h`;
+  return several([value]);
 }
 
-/** Several in one cell: `8.2 / 14 / 21 s`. */
+/** Several in one cell, in the unit of the longest: `8.2 / 14 / 21 s`. */
 export function several(values: (number | undefined)[]): string {
-  const words = values.map(seconds);
-  const unit = / (s|min|h)$/.exec(words.at(-1)!)?.[0];
-  return words.map((word, at) => unit && at < words.length - 1 && word.endsWith(unit) ? word.slice(0, -unit.length) : word).join(' / ');
+  const longest = Math.max(0, ...values.map(value => value ?? 0));
+  const [unit, of] = longest < 120 ? ['s', 1] : longest < 7200 ? ['min', 60] : ['h', 3600];
+  const words = values.map(value => {
+    if (value === undefined) return 'never';
+    return value / of < 9.95 ? (value / of).toFixed(1) : (value / of).toFixed(0);
+  });
+  const last = values.length - 1 - [...values].reverse().findIndex(value => value !== undefined);
+  return words.map((word, at) => at === last ? `${word} ${unit}` : word).join(' / ');
 }
 
 export function dollars(value: number): string {
-  return value < 0.01 ? `$${value.toFixed(4)}` : `$${value.toFixed(2)}`;
+  if (value < 0.1) return `$${Number(value.toPrecision(2))}`;
+  return value < 1_000 ? `$${value.toFixed(2)}` : `$${count(value)}`;
 }
 
 export function count(value: number): string {
