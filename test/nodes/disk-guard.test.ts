@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { compressibleImage } from './compressible-image';
-import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
+import { deriveImage } from './derived-image';
+import { newest, onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
 import { FaultProxy, Node, pushImage, runOk, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
@@ -72,6 +73,44 @@ onRealNodes('the disk guard', bed => {
     const emptied = await peakWhile(node, reconcileRun(deployment));
     expect(emptied.result).toMatchObject({ status: 'Success', outcomes: { [large.reference]: 'pulled', [small.reference]: 'present' } });
     expect(emptied.peak).toBeLessThan(75);
+  });
+
+  test('lets a rebuild in that adds little to a large image that is there', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'rebuilt')] }));
+    const node = await bed.addNode(deployment, 'Gpu', { imageDiskMegabytes: 600 });
+    const large = await bed.push('rebuilt', 'v1', { megabytes: 120 });
+    expect((await reconcileRun(deployment)).outcomes).toEqual({ [large.reference]: 'pulled' });
+
+    const image = deriveImage(bed.testbed.workspace.makeFolder('rebuilt'), large.image, { extraKilobytes: 10 });
+    await pushImage(image, bed.testbed.registry, 'rebuilt', 'v2');
+    await bed.testbed.ecr.putImage({ repository: 'rebuilt', tag: 'v2', ...image });
+    const { peak, result } = await peakWhile(node, reconcileRun(deployment));
+    expect(result).toMatchObject({ status: 'Success', outcomes: { [large.reference.replace(/v1$/, 'v2')]: 'pulled' } });
+    expect(peak).toBeLessThan(75);
+  });
+
+  test('keeps the old image, pinned, while the newest is refused', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'refused')] }));
+    const node = await bed.addNode(deployment, 'Gpu', { imageDiskMegabytes: 600 });
+    const old = await bed.push('refused', 'v1');
+    await reconcileRun(deployment);
+    await fill(node, 300);
+    const fresh = await bed.push('refused', 'v2', { megabytes: 60 });
+    for (let run = 0; run < 3; run++) {
+      expect(await reconcileRun(deployment)).toMatchObject({ outcomes: { [fresh.reference]: 'refused' }, summary: { unpinned: 0, removed: 0 } });
+    }
+    expect(await node.imageStatus(old.reference)).toMatchObject({ pinned: true });
+  });
+
+  test('stays below the threshold of the kubelet where that is lower, and says so', async () => {
+    const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'lower')] }));
+    const kubeletConfig = { imageGCHighThresholdPercent: 40, imageGCLowThresholdPercent: 30 };
+    const node = await bed.addNode(deployment, 'Gpu', { imageDiskMegabytes: 600, kubeletConfig });
+    const pushed = await bed.push('lower', 'v1', { megabytes: 120 });
+    const { peak, result } = await peakWhile(node, reconcileRun(deployment));
+    expect(result.outcomes).toEqual({ [pushed.reference]: 'refused' });
+    expect(result.line(pushed.reference)!.reason).toContain('the kubelet deletes images from 40% on (imageGCHighThresholdPercent)');
+    expect(peak).toBeLessThan(40);
   });
 
   test('gives room to the first of the list', async () => {
