@@ -200,9 +200,9 @@ project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
 // Where a package was downloaded from is the business of the machine that installs it.
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
 
-// jsii's own is the one at the top.
 project.gitattributes.addAttributes('/test/integration/*.snapshot/**', 'linguist-generated');
 
+// jsii's own is the one at the top.
 project.gitignore.removePatterns('tsconfig.json');
 project.gitignore.addPatterns('/tsconfig.json');
 

@@ -77,7 +77,7 @@ function fixture(): Fixture {
 
 async function checkPython(workshop: Workshop, examples: string[]): Promise<void> {
   const { modules, constants } = fixture();
-  const { folder } = await pythonFolder(workshop, 'python-snippets', OLDEST_CDK);
+  const { folder, pyright } = await pythonFolder(workshop, 'python-snippets', OLDEST_CDK);
   const snake = (name: string) => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
   const parameters = constants.map(({ name, module, type }) => `${snake(name)}: ${module ? `${module}.` : ''}${type}`).join(', ');
   const imports = ['from aws_cdk import *', 'from constructs import *', ...modules.map(({ alias, module }) => `from aws_cdk import ${module.replace(/-/g, '_')} as ${alias}`), `from ${NAME.replace(/-/g, '_')} import *`];
@@ -86,8 +86,7 @@ async function checkPython(workshop: Workshop, examples: string[]): Promise<void
     ...examples.map((example, index) => `\ndef snippet_${index}(self: Stack, ${parameters}) -> None:\n${example.replace(/^(?=.)/gm, '    ')}\n`),
   ].join('\n'));
   // Names, attributes and keywords count; aws-cdk-lib's own Role is no IRole to pyright, and some attributes may be None.
-  fs.writeFileSync(path.join(folder, 'pyrightconfig.json'), JSON.stringify({ include: ['snippets.py'], reportWildcardImportFromLibrary: false, reportArgumentType: false, venvPath: '.', venv: 'venv' }));
-  await shell(folder, path.join(await workshop.toolsFolder(), 'pyright'));
+  await pyright({ include: ['snippets.py'], reportWildcardImportFromLibrary: false, reportArgumentType: false });
 }
 
 async function checkJava(workshop: Workshop, examples: string[]): Promise<void> {

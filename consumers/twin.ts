@@ -8,10 +8,17 @@ import { count, differences, templatesOf } from './templates';
 export const EXAMPLE = path.join(ROOT, 'examples', 'whole-api');
 
 export class Workshop {
-  private readonly twins = new Map<string, Promise<string>>();
-  private tools?: Promise<string>;
+  private readonly made = new Map<string, Promise<unknown>>();
 
   constructor(private readonly folder: string) {}
+
+  /** What several checks need is made once. */
+  public once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    if (!this.made.has(name)) {
+      this.made.set(name, make());
+    }
+    return this.made.get(name) as Promise<T>;
+  }
 
   public emptyFolder(name: string): string {
     const folder = path.join(this.folder, name);
@@ -21,12 +28,12 @@ export class Workshop {
 
   /** The folder of the programs that users have besides: the CDK's CLI, type checkers. */
   public toolsFolder(): Promise<string> {
-    return this.tools ??= (async () => {
+    return this.once('tools', async () => {
       const folder = this.emptyFolder('tools');
       fs.writeFileSync(path.join(folder, 'package.json'), '{}');
       await shell(folder, `npm install --no-audit --no-fund --loglevel error aws-cdk@${TOOLS.cdk} pyright@${TOOLS.pyright}`);
       return path.join(folder, 'node_modules', '.bin');
-    })();
+    });
   }
 
   /** `cdk synth` as a user types it; returns the cloud assembly. */
@@ -57,10 +64,7 @@ export class Workshop {
 
   /** The cloud assembly of the TypeScript app with that aws-cdk-lib. */
   public twin(cdk: string): Promise<string> {
-    if (!this.twins.has(cdk)) {
-      this.twins.set(cdk, this.typescriptApp(`twin-${cdk}`, cdk, 'commonjs'));
-    }
-    return this.twins.get(cdk)!;
+    return this.once(`twin-${cdk}`, () => this.typescriptApp(`twin-${cdk}`, cdk, 'commonjs'));
   }
 
   /** Fails with what differs from the twin; says how many resources are the same. */

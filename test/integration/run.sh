@@ -25,7 +25,12 @@ run() {
 
 case $mode in
   snapshot)
-    if [ -n "${CI:-}" ]; then run; else run --dry-run --force --parallel-regions us-east-1; fi
+    if [ -n "${CI:-}" ]; then
+      run
+    else
+      rm -rf test/integration/*.snapshot
+      run --dry-run --update-on-failed --parallel-regions us-east-1
+    fi
     ;;
   deploy)
     run --force --parallel-regions "${AWS_REGION:?say in which region}" "$@"
