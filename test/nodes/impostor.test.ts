@@ -15,11 +15,11 @@ onRealNodes('a process that calls itself kubelet', bed => {
     fs.mkdirSync(node.hostPath('/tmp/x'), { mode: 0o777 });
     fs.writeFileSync(node.hostPath('/tmp/x/config.json'), JSON.stringify(config));
     fs.writeFileSync(node.hostPath('/tmp/x/ecr-credential-provider'), '#!/bin/sh\nid > /tmp/obeyed\n', { mode: 0o755 });
+    // The real one starts after it, so that its process id is the higher one.
+    await node.stopKubelet();
     const argv = 'exec -a kubelet bash -c "sleep 90; true" --image-credential-provider-bin-dir=/tmp/x --image-credential-provider-config=/tmp/x/config.json';
     await node.exec(['sh', '-c', `${as} bash -c '${argv}' >/dev/null 2>&1 </dev/null &`]);
     await node.seeProcesses('kubelet -c sleep 90');
-    // The real one restarts, so that its process id is the higher one.
-    await node.stopKubelet();
     await node.startKubelet();
 
     const pushed = await bed.push(name, 'v1');
