@@ -25,8 +25,8 @@ const TAGS = { 'eks:cluster-name': 'bench', 'eks:nodegroup-name': 'bench' };
 
 export interface DeployOptions {
   readonly repositoryName?: string;
-  /** What is prefetched. @default - the newest image of the one repository */
-  images?(stack: Stack): Pick<ImagePrefetcherProps, 'images' | 'repositories'>;
+  /** What is prefetched, and how. @default - the newest image of the one repository */
+  props?(stack: Stack): Partial<ImagePrefetcherProps>;
   /** What else is in the stack. */
   then?(stack: Stack, prefetcher: ImagePrefetcher): void;
 }
@@ -55,7 +55,7 @@ export class Bed {
     const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
       cluster: eks.CfnCluster.fromClusterName(stack, 'Cluster', 'bench'),
       nodes: [NodeSelection.nodegroupNames(['bench'])],
-      ...options.images?.(stack) ?? { repositories: [repository(stack, options.repositoryName ?? name.toLowerCase())] },
+      ...options.props?.(stack) ?? { repositories: [repository(stack, options.repositoryName ?? name.toLowerCase())] },
     });
     options.then?.(stack, prefetcher);
     const deployment = new Deployment(stack, this.ruler);

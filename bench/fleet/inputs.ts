@@ -40,6 +40,6 @@ export function check(): string {
   const row = results.find(({ name }) => name === 'fleet-of-eight');
   if (!row) return 'Not yet held against real nodes: `npm run bench -- fleet-of-eight`.';
   const errors = Object.entries(row.figures!).filter(([name]) => name.startsWith('error')).map(([name, value]) => `${Number(value) > 0 ? '+' : ''}${value} % ${/at \S+ %/.exec(name)![0]}`);
-  return 'Held against eight real nodes (containerd, kubelet, node program, each on its own way of 6 MB/s; `npm run bench -- fleet-of-eight`): knowing '
+  return 'Held against eight real nodes, three at a time (containerd, kubelet, node program; each on its own way of 6 MB/s; `npm run bench -- fleet-of-eight`): knowing '
     + `only how long one node alone takes, the simulation is off by ${errors.join(', ')} of the nodes.`;
 }

@@ -11,7 +11,7 @@ export const eightImages: Row = {
   against: 'the AWS sample\'s lines, one image after the other',
   limit: { ratio: 0.5 },
   async measure(bed) {
-    const deployment = await bed.deploy('Eight', { images: stack => ({ repositories: REPOSITORIES.map(name => repository(stack, name)) }) });
+    const deployment = await bed.deploy('Eight', { props: stack => ({ repositories: REPOSITORIES.map(name => repository(stack, name)) }) });
     const node = await bed.addNode(deployment);
     try {
       const references: string[] = [];

@@ -1,12 +1,15 @@
 import { canMatchEvents, Node } from '../../testbed/engines';
-import { forget, pushRuns } from '../bed';
+import { forget, pushRuns, repository } from '../bed';
 import { addNodeOnItsOwnWay } from './nodes';
 import { Ramp } from '../fleet/dispatch-window';
 import { secondsUntil, simulatePush } from '../fleet/push';
 import { Row } from '../row';
 import { median } from '../statistics';
+import { NodeLimit } from 'cdk-eks-image-prefetcher';
 
 const NODES = 8;
+/** Fewer than the nodes, so that they wait for places. */
+const AT_A_TIME = 3;
 const MEGABYTES_PER_SECOND = 6;
 /** Of the stand-in of Systems Manager. */
 const RAMP: Ramp = 'acknowledged';
@@ -15,12 +18,14 @@ const SHARES = [0.5, 0.95, 1];
 /** Eight real nodes against what the simulation says of them, which knows only how long one of them takes. */
 export const fleetOfEight: Row = {
   name: 'fleet-of-eight',
-  what: `push to ${NODES} real nodes, each on its own way of ${MEGABYTES_PER_SECOND} MB/s, until all have it`,
+  what: `push to ${NODES} real nodes, ${AT_A_TIME} at a time, each on its own way of ${MEGABYTES_PER_SECOND} MB/s, until all have it`,
   against: 'what the simulation says, which knows how long one node alone takes',
   limit: { ratio: 1.15 },
   missing: () => canMatchEvents() ? [] : ['AWS\'s event-ruler is not there'],
   async measure(bed) {
-    const deployment = await bed.deploy('Fleet', { repositoryName: 'nodes' });
+    const deployment = await bed.deploy('Fleet', {
+      props: stack => ({ repositories: [repository(stack, 'nodes')], maxConcurrency: NodeLimit.nodes(AT_A_TIME) }),
+    });
     const nodes: Node[] = [];
     try {
       for (let number = 0; number < NODES; number++) nodes.push(await addNodeOnItsOwnWay(bed, deployment, MEGABYTES_PER_SECOND));
@@ -43,7 +48,7 @@ export const fleetOfEight: Row = {
       const predicted = simulatePush({
         seed: 1,
         nodes: NODES,
-        maxConcurrency: 500,
+        maxConcurrency: AT_A_TIME,
         ramp: RAMP,
         image: { megabytes: bed.sizes.smallMegabytes, layers: bed.sizes.layers },
         node: { programSeconds: Math.max(0, median(alone) - download), unpackSecondsPerMegabyte: 0, spread: 0 },

@@ -33,7 +33,7 @@ async function measure(bed: Bed): Promise<Nothing> {
     }
   }
   const deployment = await bed.deploy('Many', {
-    images: stack => ({
+    props: stack => ({
       images: REPOSITORIES.flatMap(name => [
         ...TAGS.map(tag => ImageSelection.tag(repository(stack, name), tag)),
         ...digests.get(name)!.map(digest => ImageSelection.digest(repository(stack, name), digest)),

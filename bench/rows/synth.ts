@@ -23,6 +23,14 @@ function synth(prefetched: boolean): void {
   (stack.node.root as App).synth();
 }
 
+/** Synth waits for nothing: the processor's time is its time, whatever else the machine does. */
+function processorMs(action: () => void): number {
+  const before = process.cpuUsage();
+  action();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 export const synthTime: Row = {
   name: 'synth',
   what: `what synth takes more with it, ${REPOSITORIES} repositories and ${NODE_GROUPS} node groups`,
@@ -32,10 +40,10 @@ export const synthTime: Row = {
     // Code that runs for the first time is slow in both.
     for (const prefetched of [true, false, true, false]) synth(prefetched);
     const took = await inTurns(Math.max(5, bed.sizes.rounds * 3),
-      { name: 'with', run: async () => synth(true) },
-      { name: 'without', run: async () => synth(false) });
-    const more = took.with.map((seconds, at) => Math.max(0, (seconds - took.without[at]) * 1000));
-    return { samples: { 'more with it': more, 'allowed': [100], 'with, s': took.with, 'without, s': took.without }, unit: 'ms' };
+      { name: 'with', run: async () => processorMs(() => synth(true)) },
+      { name: 'without', run: async () => processorMs(() => synth(false)) });
+    const more = took.with.map((ms, at) => Math.max(0, ms - took.without[at]));
+    return { samples: { 'more with it': more, 'allowed': [100], ...took }, unit: 'ms' };
   },
 };
 
