@@ -8,12 +8,12 @@ import { tar } from '../../testbed/engines/tar';
 export interface Derivation {
   /** @default - the same */
   readonly architecture?: string;
-  /** Kilobytes of one more layer. @default - none */
-  readonly extraKilobytes?: number;
+  /** A file of one more layer. @default - no more layer */
+  readonly file?: { readonly name: string; readonly data: Buffer };
 }
 
 /** Another image of the same layers, in that folder. */
-export function deriveImage(folder: string, from: Image, { architecture, extraKilobytes = 0 }: Derivation): Image {
+export function deriveImage(folder: string, from: Image, { architecture, file }: Derivation): Image {
   const blobs = path.join(folder, 'blobs', 'sha256');
   fs.cpSync(from.folder, folder, { recursive: true });
   const sha256 = (data: Buffer) => crypto.createHash('sha256').update(data).digest('hex');
@@ -26,9 +26,8 @@ export function deriveImage(folder: string, from: Image, { architecture, extraKi
   const config = JSON.parse(fs.readFileSync(path.join(blobs, manifest.config.digest.replace('sha256:', '')), 'utf8'));
 
   if (architecture) config.architecture = architecture;
-  if (extraKilobytes > 0) {
-    const size = extraKilobytes * 1024;
-    const layer = Buffer.concat([...tar([{ name: 'rebuilt', size, content: [crypto.randomBytes(size)] }])]);
+  if (file) {
+    const layer = Buffer.concat([...tar([{ name: file.name, size: file.data.length, content: [file.data] }])]);
     config.rootfs.diff_ids.push(`sha256:${sha256(layer)}`);
     manifest.layers.push(blob(zlib.gzipSync(layer), manifest.layers[0].mediaType));
   }
