@@ -65,6 +65,6 @@ function graph(title: string, left: IMetric[], label: string): IWidget {
 
 function table({ owner, logGroupName }: DashboardProps, title: string, query: ReportQueryName, width: number): IWidget {
   return new LogQueryWidget({
-    title, width, height: 7, view: LogQueryVisualizationType.TABLE, logGroupNames: [logGroupName], queryString: renderQuery(query, owner),
+    title, width, height: 6, view: LogQueryVisualizationType.TABLE, logGroupNames: [logGroupName], queryString: renderQuery(query, owner),
   });
 }

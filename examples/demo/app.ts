@@ -29,6 +29,9 @@ const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
   maxConcurrency: NodeLimit.percent(100),
 });
 
+prefetcher.addAlarms();
+prefetcher.addDashboard();
+
 const userData = new ec2.MultipartUserData();
 prefetcher.addBootGate(userData);
 const launchTemplate = new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });

@@ -1,14 +1,53 @@
 /** What the nodes report is in the prefetcher's log group, a stream an instance. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Bed, onRealNodes, pushRun, repository } from './real-nodes';
 import { ImagePrefetcher, NodeSelection } from '../../src';
+import { runQuery } from '../../testbed/aws/logs-insights';
+import { publishedMetrics } from '../../testbed/aws/metric-filters';
 import { Deployment } from '../../testbed/deployment';
 import { missingForGateNodes } from '../../testbed/engines';
 import { ReportLine, reportLines } from '../../testbed/report';
 import { newCluster } from '../fixture';
 
 jest.setTimeout(240_000);
+
+/** The fields in the tables of docs/monitoring.md. */
+const [image = [], run = []] = fs.readFileSync(path.join(__dirname, '..', '..', 'docs', 'monitoring.md'), 'utf8').split('| field | meaning |').slice(1)
+  .map(table => table.split('\n\n')[0].split('\n').flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, field]) => field)));
+const DOCUMENTED = { image, run };
+
+const fieldsOf = (lines: object[]) => [...new Set(lines.flatMap(line => Object.keys(line)))];
+
+/** What the metric filters of the template make of three pulls, of which one was of a push and one at the gate. */
+function expectMetrics({ plane }: Deployment, lines: ReportLine[]): void {
+  const points = publishedMetrics(plane.template, lines[0].group, lines);
+  const values = (name: string) => points.filter(point => point.name === name).map(({ value }) => value);
+  expect(new Set(points.map(({ dimensions }) => JSON.stringify(dimensions))).size).toBe(1);
+  expect(values('Pulls')).toEqual([1, 1, 1]);
+  expect(values('PulledBytes').every(bytes => bytes > 1_000_000)).toBe(true);
+  expect([values('PullSeconds').length, values('PushToCachedSeconds').length, values('GateWaitSeconds').length]).toEqual([3, 1, 1]);
+  expect([values('Failures'), values('Refusals'), values('GateTimeouts')]).toEqual([[], [], []]);
+  expect(values('Reports')).toEqual([1, 1, 1, 1]);
+}
+
+/** What the saved queries of the template answer. */
+function expectAnswers({ plane }: Deployment, lines: ReportLine[], { gated, late, second }: { gated: string; late: string; second: string }): void {
+  const ask = (name: string) => {
+    const saved = plane.template.resources('AWS::Logs::QueryDefinition').find(({ properties }) => properties.Name.endsWith(`/${name}`))!;
+    return runQuery(saved.properties.QueryString, lines);
+  };
+  const nodes = ask('which-node-has-which-image').filter(row => row.image === second).map(row => row['@logStream']);
+  expect(nodes.sort()).toEqual([gated, late].sort());
+  expect(ask('slowest-pulls')).toHaveLength(3);
+  expect(ask('failures-by-reason')).toEqual([]);
+  expect(ask('what-a-push-did')).toEqual([expect.objectContaining({ '@logStream': gated, 'outcome': 'pulled', 'pushToCachedSeconds': expect.any(Number) })]);
+  expect(ask('what-boot-gates-waited-for')).toEqual([
+    expect.objectContaining({ '@logStream': gated, 'outcome': 'pulled' }), expect.objectContaining({ '@logStream': gated, 'waited': expect.any(Number) }),
+  ]);
+}
 
 const missing = missingForGateNodes();
 if (missing.length > 0) process.stderr.write(`what nodes report is not tested, because ${missing.join('; ')}\n`);
@@ -56,5 +95,10 @@ if (missing.length > 0) process.stderr.write(`what nodes report is not tested, b
       // A query needs to know whose line it is.
       for (const { line } of lines) expect(line.owner ?? line.summary.owner).toBeTruthy();
       expect(lines.map(({ timestamp }) => timestamp).filter(timestamp => Math.abs(Date.now() - timestamp) > 3_600_000)).toEqual([]);
+
+      expectMetrics(deployment, lines);
+      expectAnswers(deployment, lines, { gated: gated.instanceId, late: late.instanceId, second: second.reference });
+      expect(fieldsOf(lines.flatMap(({ line }) => line.summary ?? [])).filter(field => !DOCUMENTED.run.includes(field))).toEqual([]);
+      expect(fieldsOf(lines.filter(({ line }) => line.image).map(({ line }) => line)).filter(field => !DOCUMENTED.image.includes(field))).toEqual([]);
     });
   });

@@ -1,10 +1,13 @@
+import * as fs from 'node:fs';
 import { Stack } from 'aws-cdk-lib';
 import { GateDemo, gateDemo } from './boot-gate';
+import { dashboardPicture } from './dashboard-picture';
 import { Progress } from './progress';
+import { Watched, watched } from './watched';
 import { Invocation } from '../aws';
 import { RealDeployment } from '../deployment';
 import { Node } from '../engines';
-import { ImageLine, reportOf } from '../report';
+import { ImageLine, reportLines, reportOf } from '../report';
 
 const MEGABYTES = 1500;
 
@@ -29,21 +32,23 @@ export interface DemoResult {
   readonly lateNode: DemoNode & { readonly prefetchedStartMs: number };
   /** The first pod of a node with the boot gate. Left out where systemd cannot run. */
   readonly gate?: GateDemo;
+  /** What a user would see of all this in CloudWatch. */
+  readonly watched: Watched;
 }
 
 /** Pushes an image, and starts a pod cold and a pod prefetched on real containerd. */
-export async function runOnRealNodes(stack: Stack, progress: Progress): Promise<DemoResult> {
+export async function runOnRealNodes(stack: Stack, progress: Progress, dashboardFile?: string): Promise<DemoResult> {
   progress.say('synthesising the example app, starting a registry and the ECR API');
   const deployment = await RealDeployment.start(stack);
   try {
-    return await demonstrate(deployment, progress);
+    return await demonstrate(deployment, progress, dashboardFile);
   } finally {
     progress.say('stopping everything');
     await deployment.stop();
   }
 }
 
-async function demonstrate(deployment: RealDeployment, progress: Progress): Promise<DemoResult> {
+async function demonstrate(deployment: RealDeployment, progress: Progress, dashboardFile?: string): Promise<DemoResult> {
   const { testbed, plane } = deployment;
 
   progress.say('booting three nodes: two of node group Gpu, which is prefetched, and one of node group Web');
@@ -85,6 +90,9 @@ async function demonstrate(deployment: RealDeployment, progress: Progress): Prom
 
   const gate = await gateDemo(deployment, pushed.reference, progress);
 
+  const lines = await reportLines(deployment, testbed.logs);
+  if (dashboardFile) fs.writeFileSync(dashboardFile, dashboardPicture(plane.template, lines));
+
   return {
     coldStartMs: cold.ms,
     prefetchedStartMs: warm.ms,
@@ -94,6 +102,7 @@ async function demonstrate(deployment: RealDeployment, progress: Progress): Prom
     untouchedNodes: [{ name: webNode.name, images: untouched }],
     lateNode: { ...toDemoNode(lateInvocations[0]), prefetchedStartMs: latePod.ms },
     gate,
+    watched: watched(plane.template, lines, progress),
   };
 }
 
