@@ -153,7 +153,7 @@ project.package.setScript('test', 'projen test:all');
 // Not a task: with --json, its output must be the object alone.
 project.package.setScript('demo', 'bash testbed/setup.sh 1>&2; tsx --tsconfig tsconfig.dev.json testbed/demo.ts');
 
-for (const [name, file] of Object.entries({ 'bench': 'main', 'bench:check': 'check', 'bench:fleet': 'fleet/main' })) {
+for (const [name, file] of Object.entries({ 'bench': 'main', 'bench:check': 'check', 'bench:fleet': 'fleet/main', 'bench:limit': 'limit/main' })) {
   project.package.setScript(name, `tsx --tsconfig tsconfig.dev.json bench/${file}.ts`);
 }
 

@@ -83,8 +83,14 @@ export class Bed {
     return node;
   }
 
+  /** Pushes an image that shares nothing with others. */
   push(repositoryName: string, tag: string, megabytes: number, layers = this.sizes.layers): Promise<PushedImage> {
     return this.testbed.push({ repository: repositoryName, tag, megabytes, layers });
+  }
+
+  /** Pushes the large image, which is the same in every repository: one in the cache is enough. */
+  pushLarge(repositoryName: string, megabytes = this.sizes.megabytes, layers = this.sizes.layers): Promise<PushedImage> {
+    return this.testbed.push({ repository: repositoryName, tag: `${megabytes}mb-${layers}layers`, megabytes, layers, seed: 'bench' });
   }
 }
 

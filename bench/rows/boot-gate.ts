@@ -28,7 +28,7 @@ function gates(bed: Bed): Promise<Gates> {
 
 async function measure(bed: Bed): Promise<Gates> {
   const { deployment, userData } = await deployGated(bed);
-  const pushed = await bed.push('gate', 'v1', bed.sizes.megabytes);
+  const pushed = await bed.pushLarge('gate');
   const found: Gates = { gate: [], pull: [], firstPod: [], laterPod: [], dirtyMegabytes: [] };
   for (let round = 0; round < bed.sizes.rounds; round++) {
     await settle();

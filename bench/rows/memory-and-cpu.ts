@@ -25,7 +25,7 @@ async function measure(bed: Bed): Promise<Use> {
   const deployment = await bed.deploy('Use');
   const node = await bed.addNode(deployment);
   try {
-    const { reference } = await bed.push('use', 'v1', bed.sizes.megabytes);
+    const { reference } = await bed.pushLarge('use');
     const found: Use = { peakMiB: [], cpuPercent: [] };
     for (let round = 0; round < bed.sizes.rounds; round++) {
       const looks: Look[] = [];

@@ -13,7 +13,7 @@ export const push: Row = {
     const deployment = await bed.deploy('Push');
     const node = await bed.addNode(deployment);
     try {
-      const pushed = await bed.push('push', 'v1', bed.sizes.megabytes);
+      const pushed = await bed.pushLarge('push');
       const { registryHost, region } = bed.testbed.ecr;
       const forgetIt = () => forget(node, pushed.reference);
       // The event matcher starts with its first question.
@@ -39,7 +39,7 @@ export const program: Row = {
     const deployment = await bed.deploy('Program');
     const node = await bed.addNode(deployment);
     try {
-      const { reference } = await bed.push('program', 'v1', bed.sizes.megabytes);
+      const { reference } = await bed.pushLarge('program');
       const forgetIt = () => forget(node, reference);
       const samples = await inTurns(bed.sizes.rounds,
         { name: 'node program', run: async () => void await joinRun(deployment, node), forget: forgetIt },
