@@ -176,8 +176,11 @@ export class Node {
     await this.staticPods.removeAll();
     // Were a sandbox taken from under a pod that the kubelet is still ending, it could make it a new one.
     await waitFor(`the kubelet of ${this.name} to end its containers`, async () => !await this.cri.hasReadySandboxes() || undefined, 120);
-    // The kubelet itself clears up once a minute.
-    await this.cri.removeSandboxes();
+    // The kubelet itself clears up once a minute. What it is at just then, nobody else can remove.
+    await waitFor(`the sandboxes of ${this.name} to go`, async () => {
+      await this.cri.removeSandboxes();
+      return true;
+    }, 60);
   }
 
   images(): Promise<CriImage[]> {
