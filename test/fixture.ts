@@ -4,10 +4,10 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../src';
 import { renderWantedImages } from '../src/wanted-images';
+import { ACCOUNT, REGION } from '../testbed/place';
 import { parseSettings } from '../testbed/settings';
 
-export const ACCOUNT = '123456789012';
-export const REGION = 'us-east-1';
+export { ACCOUNT, REGION };
 
 export function newStack(id = 'Stack', props: AppProps = {}): Stack {
   return new Stack(new App({ ...props, analyticsReporting: false }), id, { env: { account: ACCOUNT, region: REGION } });

@@ -1,36 +1,14 @@
-/**
- * Events of ECR in the shapes that AWS documents.
- *
- * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
- */
-export const ACCOUNT = '123456789012';
-export const REGION = 'us-east-1';
+import type { EcrEvent } from '../../testbed/engines/ecr-events';
+import { ecrEvent } from '../../testbed/engines/ecr-events';
+import { CONFIG_MEDIA_TYPE as IMAGE, IMAGE_MEDIA_TYPE as MANIFEST } from '../../testbed/engines/oci-layout';
+import { ACCOUNT } from '../../testbed/place';
 
-const IMAGE = 'application/vnd.oci.image.config.v1+json';
 const DOCKER_IMAGE = 'application/vnd.docker.container.image.v1+json';
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
-
-export type EcrEvent = ReturnType<typeof ecrEvent>;
-
-function ecrEvent(detailType: string, detail: Record<string, string>, place: { account?: string; region?: string } = {}) {
-  const { account = ACCOUNT, region = REGION } = place;
-  return {
-    'version': '0',
-    'id': '13cde686-328b-6117-af20-0e5566167482',
-    'detail-type': detailType,
-    'source': 'aws.ecr',
-    account,
-    'time': '2026-05-16T01:54:34Z',
-    region,
-    'resources': detailType === 'ECR Image Action' ? [] : [`arn:aws:ecr:${region}:${account}:repository/${detail['repository-name']}`],
-    detail,
-  };
-}
 
 /** A push; what `changes` sets to undefined is left out. */
 export function push(repository: string, tag: string | undefined, changes: Record<string, string | undefined> = {}, place = {}): EcrEvent {
-  const detail: Record<string, string | undefined> = {
+  return ecrEvent('ECR Image Action', {
     'result': 'SUCCESS',
     'repository-name': repository,
     'image-digest': 'sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678',
@@ -39,8 +17,7 @@ export function push(repository: string, tag: string | undefined, changes: Recor
     'manifest-media-type': MANIFEST,
     'artifact-media-type': IMAGE,
     ...changes,
-  };
-  return ecrEvent('ECR Image Action', JSON.parse(JSON.stringify(detail)), place);
+  }, place);
 }
 
 export function replication(repository: string, tag: string, result = 'SUCCESS', place = {}): EcrEvent {

@@ -3,12 +3,14 @@ import { App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import { EventBus } from 'aws-cdk-lib/aws-events';
-import { ACCOUNT, ECR_EVENTS, EventName, REGION } from './ecr-events';
-import { askEventRuler, whyNoEventRuler } from './event-ruler';
+import { ECR_EVENTS, EventName } from './ecr-events';
 import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection, NodeSelection, TagFilter } from '../../src';
 import { Template } from '../../testbed/aws/template';
+import { canMatchEvents } from '../../testbed/engines/capabilities';
+import { EventRuler } from '../../testbed/engines/event-ruler';
+import { ACCOUNT, REGION } from '../../testbed/place';
 
-const skipped = whyNoEventRuler();
+const skipped = canMatchEvents() ? undefined : 'Java and AWS\'s event-ruler are not there';
 // Jest swallows what the console says of a file whose tests are all skipped.
 if (skipped) process.stderr.write(`Event patterns are not checked: ${skipped}\n`);
 
@@ -86,16 +88,19 @@ function synthesised(images: Images): Template {
 
 (skipped ? describe.skip : describe)('the rules of a synthesised template, matched by AWS\'s event-ruler', () => {
   const names = Object.keys(ECR_EVENTS) as EventName[];
+  const ruler = new EventRuler();
   let matched: EventName[][];
 
-  beforeAll(() => {
+  beforeAll(async () => {
     const patterns = TABLE.map(([, images]) => synthesised(images).resources('AWS::Events::Rule').map(rule => rule.properties.EventPattern));
-    const answers = askEventRuler(patterns.flat().map(pattern => ({ pattern, events: Object.values(ECR_EVENTS) })));
+    const answers = await Promise.all(patterns.flat().map(pattern => ruler.matchesEach(pattern, Object.values(ECR_EVENTS))));
     matched = patterns.map(({ length }) => {
       const rules = answers.splice(0, length);
       return names.filter((_, event) => rules.some(rule => rule[event]));
     });
   }, 120_000);
+
+  afterAll(() => ruler.stop());
 
   test.each(TABLE.map(([name, , expected], row) => ({ name, expected, row })))('for $name start on these events only', ({ expected, row }) => {
     expect([...matched[row]].sort()).toEqual([...expected].sort());

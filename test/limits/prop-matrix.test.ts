@@ -8,9 +8,9 @@ import { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import * as fc from 'fast-check';
 import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
-import { ACCOUNT, REGION } from './ecr-events';
 import { nagFindings, unexplained } from './nag-findings';
 import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection, NodeSelectionOptions, TagFilter } from '../../src';
+import { ACCOUNT, REGION } from '../../testbed/place';
 
 const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);
 const APPS = 30;

@@ -1,12 +1,14 @@
 import * as fc from 'fast-check';
-import { ACCOUNT, push, REGION } from './ecr-events';
-import { askEventRuler, whyNoEventRuler } from './event-ruler';
+import { push } from './ecr-events';
 import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import { pushPattern } from '../../src/push-pattern';
 import { TagFilter } from '../../src/tag-filter';
 import { renderForNode, validateTagFilter } from '../../src/tag-patterns';
+import { canMatchEvents } from '../../testbed/engines/capabilities';
+import { EventRuler } from '../../testbed/engines/event-ruler';
+import { ACCOUNT, REGION } from '../../testbed/place';
 
-const skipped = whyNoEventRuler() ?? whyNoNodeProgram();
+const skipped = (canMatchEvents() ? undefined : 'Java and AWS\'s event-ruler are not there') ?? whyNoNodeProgram();
 if (skipped) process.stderr.write(`The tag matching of EventBridge and of the node program is not compared: ${skipped}\n`);
 
 const SEED = Number(process.env.TAG_FILTER_SEED ?? Date.now() % 2 ** 31);
@@ -83,14 +85,15 @@ interface Pair {
 }
 
 (skipped ? describe.skip : describe)('what a tag filter wants', () => {
+  const ruler = new EventRuler();
   let pairs: Pair[];
 
-  beforeAll(() => {
+  beforeAll(async () => {
     const drawn = fc.sample(draw, { seed: SEED, numRuns: FILTERS });
-    const byRule = askEventRuler(drawn.map(one => ({
-      pattern: { detail: pushPattern(ACCOUNT, REGION, [{ repositoryNames: [REPOSITORY], tags: one.filter }]).detail },
-      events: one.tags.map(tag => push(REPOSITORY, tag)),
-    })));
+    const byRule = await Promise.all(drawn.map(one => ruler.matchesEach(
+      { detail: pushPattern(ACCOUNT, REGION, [{ repositoryNames: [REPOSITORY], tags: one.filter }]).detail },
+      one.tags.map(tag => push(REPOSITORY, tag)),
+    )));
     const byNode = askNodeProgram<boolean[]>('wanted', drawn.map(one => ({
       words: [`${HOST}/${REPOSITORY}?newest=1${renderForNode(one.filter)}`],
       references: one.tags.map(tag => `${HOST}/${REPOSITORY}:${tag}`),
@@ -101,6 +104,8 @@ interface Pair {
     const wanted = pairs.filter(pair => pair.byDefinition).length;
     process.stdout.write(`${pairs.length} pairs of filter and tag, ${wanted} wanted, TAG_FILTER_SEED=${SEED}\n`);
   }, 120_000);
+
+  afterAll(() => ruler.stop());
 
   /** The shortest ones say most. */
   function shortest(wrong: Pair[]): string[] {

@@ -82,7 +82,7 @@ onRealNodes('the disk guard', bed => {
     const large = await bed.push('rebuilt', 'v1', { megabytes: 120 });
     expect((await reconcileRun(deployment)).outcomes).toEqual({ [large.reference]: 'pulled' });
 
-    const image = deriveImage(bed.testbed.workspace.makeFolder('rebuilt'), large.image, { file: { name: 'rebuilt', data: crypto.randomBytes(10_240) } });
+    const image = await deriveImage(bed.testbed.workspace.makeFolder('rebuilt'), large.image, { file: { name: 'rebuilt', data: crypto.randomBytes(10_240) } });
     await pushImage(image, bed.testbed.registry, 'rebuilt', 'v2');
     await bed.testbed.ecr.putImage({ repository: 'rebuilt', tag: 'v2', ...image });
     const { peak, result } = await peakWhile(node, reconcileRun(deployment));

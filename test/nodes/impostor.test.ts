@@ -37,7 +37,7 @@ onRealNodes('a process that calls itself kubelet', bed => {
     const node = await bed.addNode(deployment);
     // Any program will do that goes on whatever its arguments are.
     const file = { name: 'kubelet', data: fs.readFileSync(engine('reference-reader')) };
-    const attacker = deriveImage(bed.testbed.workspace.makeFolder('attacker'), await buildImage(0, 'attacker'), { file });
+    const attacker = await deriveImage(bed.testbed.workspace.makeFolder('attacker'), await buildImage(0, 'attacker'), { file });
     await pushImage(attacker, bed.testbed.registry, 'attacker', 'v1');
 
     const uid = crypto.randomUUID();

@@ -1,5 +1,5 @@
-import { deploy, FakeNode, pushOf } from './sample-template';
 import type { Value } from './value';
+import { deploy, FakeNode, pushOf } from '../../test/sample-template';
 
 const stepOf = (delivery: Value) => delivery.runbook.steps[0];
 

@@ -1,8 +1,8 @@
 import { Iam } from './iam';
 import { glob } from './iam-conditions';
-import { HERE } from './sample-template';
 import { Template } from './template';
 import type { Value } from './value';
+import { HERE } from '../../test/sample-template';
 
 const ROLE = 'arn:aws:iam::123456789012:role/r';
 

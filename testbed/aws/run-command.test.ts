@@ -1,5 +1,5 @@
-import { deploy, FakeNode, pushOf } from './sample-template';
 import type { Value } from './value';
+import { deploy, FakeNode, pushOf } from '../../test/sample-template';
 
 const fleet = (...names: string[]) => names.map(name => new FakeNode(name));
 const inputs = (change: Value) => (r: Value) => Object.assign(r.Runbook.Properties.Content.mainSteps[0].inputs, change);

@@ -1,5 +1,5 @@
-import { deploy, FakeNode, pushOf } from './sample-template';
 import type { Value } from './value';
+import { deploy, FakeNode, pushOf } from '../../test/sample-template';
 
 const DISPATCH_ROLE = { 'Fn::GetAtt': ['DispatchRole', 'Arn'] };
 const DOCUMENT = { 'Fn::Sub': 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:document/${Document}' };

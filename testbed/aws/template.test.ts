@@ -1,5 +1,5 @@
-import { HERE } from './sample-template';
 import { Template } from './template';
+import { HERE } from '../../test/sample-template';
 
 const deployed = (source: object, overrides?: Record<string, string>, region = HERE.region) => new Template(source, { ...HERE, region, overrides });
 const resolved = (value: unknown, source: object = {}) => deployed(source).resolve(value);

@@ -1,5 +1,5 @@
-import { REGION } from './ecr';
 import { Moto } from './moto';
+import { REGION } from '../place';
 
 export interface LogEvent {
   readonly stream: string;

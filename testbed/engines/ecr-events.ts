@@ -1,5 +1,6 @@
 import * as crypto from 'node:crypto';
-import { CONFIG_MEDIA_TYPE } from './images';
+import { CONFIG_MEDIA_TYPE } from './oci-layout';
+import { ACCOUNT, REGION } from '../place';
 
 export interface PushEventProps {
   readonly account: string;
@@ -24,25 +25,36 @@ export interface EcrEvent {
   readonly 'detail': Record<string, string>;
 }
 
-/** The event that ECR sends when an image was pushed. */
-export function pushEvent(props: PushEventProps): EcrEvent {
+/**
+ * An event in the shape that AWS documents; what is undefined in its detail is left out.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+ */
+export function ecrEvent(
+  detailType: string, detail: Record<string, string | undefined>, { account = ACCOUNT, region = REGION }: { account?: string; region?: string } = {},
+): EcrEvent {
   return {
     'version': '0',
     'id': crypto.randomUUID(),
-    'detail-type': 'ECR Image Action',
+    'detail-type': detailType,
     'source': 'aws.ecr',
-    'account': props.account,
+    account,
     'time': `${new Date().toISOString().slice(0, 19)}Z`,
-    'region': props.region,
-    'resources': [],
-    'detail': {
-      'result': 'SUCCESS',
-      'repository-name': props.repository,
-      'image-digest': props.digest,
-      'action-type': 'PUSH',
-      ...(props.tag ? { 'image-tag': props.tag } : {}),
-      'manifest-media-type': props.mediaType,
-      'artifact-media-type': CONFIG_MEDIA_TYPE,
-    },
+    region,
+    'resources': detailType === 'ECR Image Action' ? [] : [`arn:aws:ecr:${region}:${account}:repository/${detail['repository-name']}`],
+    'detail': JSON.parse(JSON.stringify(detail)),
   };
+}
+
+/** The event that ECR sends when an image was pushed. */
+export function pushEvent({ account, region, repository, tag, digest, mediaType }: PushEventProps): EcrEvent {
+  return ecrEvent('ECR Image Action', {
+    'result': 'SUCCESS',
+    'repository-name': repository,
+    'image-digest': digest,
+    'action-type': 'PUSH',
+    'image-tag': tag || undefined,
+    'manifest-media-type': mediaType,
+    'artifact-media-type': CONFIG_MEDIA_TYPE,
+  }, { account, region });
 }

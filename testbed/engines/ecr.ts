@@ -1,9 +1,7 @@
 import { Moto } from './moto';
 import { sleep } from './processes';
 import { RegistryCredentials } from './registry';
-
-export const ACCOUNT = '123456789012';
-export const REGION = 'us-east-1';
+import { ACCOUNT, REGION } from '../place';
 
 export interface EcrImage {
   readonly repository: string;

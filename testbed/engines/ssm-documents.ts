@@ -1,5 +1,5 @@
-import { REGION } from './ecr';
 import { Moto } from './moto';
+import { REGION } from '../place';
 
 /** Systems Manager's Command documents, where the AWS CLI of a node finds them. */
 export class SsmDocuments {

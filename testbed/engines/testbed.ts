@@ -1,13 +1,15 @@
 import { CloudWatchLogs } from './cloudwatch-logs';
-import { ACCOUNT, Ecr } from './ecr';
+import { Ecr } from './ecr';
 import { EcrEvent, pushEvent } from './ecr-events';
-import { buildImage, Image, pushImage } from './images';
+import { buildImage, pushImage } from './images';
 import { Moto } from './moto';
+import type { Image } from './oci-layout';
 import { Registry } from './registry';
 import { SsmDocuments } from './ssm-documents';
 import { Workspace } from './workspace';
 import { GateNode } from '../node/gate-node';
 import { Node, NodeProps } from '../node/node';
+import { ACCOUNT } from '../place';
 
 export interface PushProps {
   readonly repository: string;

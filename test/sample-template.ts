@@ -1,11 +1,13 @@
-import { ControlPlane } from './control-plane';
-import type { CommandOutput, CommandTarget } from './fleet';
-import type { Value } from './value';
+import { ControlPlane } from '../testbed/aws/control-plane';
+import type { CommandOutput, CommandTarget } from '../testbed/aws/fleet';
+import type { Value } from '../testbed/aws/value';
+import { ecrEvent } from '../testbed/engines/ecr-events';
+import { ACCOUNT, REGION } from '../testbed/place';
 
-/** For tests: where the sample would be deployed. */
-export const HERE = { account: '123456789012', region: 'us-east-1', stackName: 'Demo' };
+/** Where the sample would be deployed. */
+export const HERE = { account: ACCOUNT, region: REGION, stackName: 'Demo' };
 
-/** For tests: a small template with the shape that the construct synthesises. */
+/** A small template with the shape that the construct synthesises. */
 export function sampleTemplate(): Value {
   const allow = (Action: Value, Resource: Value, Condition?: Value) => ({ Effect: 'Allow', Action, Resource, ...(Condition && { Condition }) });
   const policy = (...Statement: Value[]) => ({ Version: '2012-10-17', Statement });
@@ -146,32 +148,25 @@ export function sampleTemplate(): Value {
   };
 }
 
-/** For tests: a push to the sample's repository. */
+/** A push to the sample's repository. */
 export function pushOf(tag: string | undefined, repository = 'team/app'): Record<string, Value> {
-  return {
-    'source': 'aws.ecr',
-    'account': HERE.account,
-    'region': HERE.region,
-    'time': '2026-01-01T00:00:00Z',
-    'detail-type': 'ECR Image Action',
-    'detail': { 'repository-name': repository, ...(tag !== undefined && { 'image-tag': tag }) },
-  };
+  return { ...ecrEvent('ECR Image Action', { 'repository-name': repository, 'image-tag': tag }), time: '2026-01-01T00:00:00Z' };
 }
 
-/** For tests: compares source and repository only. */
+/** Compares source and repository only. */
 export const matcher = {
   matches: (pattern: Value, event: Value) => pattern.source.includes(event.source)
     && pattern.detail['repository-name'].includes(event.detail['repository-name']),
 };
 
-/** For tests: the sample with changes, deployed. */
+/** The sample with changes, deployed. */
 export function deploy(fleet: CommandTarget[], change: (resources: Value) => void = () => undefined): ControlPlane {
   const template = sampleTemplate();
   change(template.Resources);
   return new ControlPlane(template, { ...HERE, matcher, fleet });
 }
 
-/** For tests: a node that remembers what it was told to run. */
+/** A node that remembers what it was told to run. */
 export class FakeNode implements CommandTarget {
   readonly tags: Record<string, string>;
   readonly runs: { script: string; env: Record<string, string>; timeoutSeconds: number }[] = [];
