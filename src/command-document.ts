@@ -6,6 +6,7 @@ import type { Duration } from 'aws-cdk-lib';
 import { Fn, Lazy, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
+import { base85 } from './base85';
 import { secondsOf } from './durations';
 import { estimatedLength } from './estimated-length';
 
@@ -137,13 +138,14 @@ function script(settings: string[]): string[] {
     'SETTINGS',
     '# assets/image_prefetcher.py of cdk-eks-image-prefetcher, compressed: a document has no room for it as it is.',
     'import base64, gzip',
-    `exec(compile(gzip.decompress(base64.b64decode('${packed()}')), 'image_prefetcher.py', 'exec'))`,
+    `exec(compile(gzip.decompress(base64.b85decode('${packed()}')), 'image_prefetcher.py', 'exec'))`,
     'PROGRAM',
   ];
 }
 
 function packed(): string {
-  return gzipSync(NODE_PROGRAM, { level: 9 }).toString('base64');
+  // Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
+  return base85(gzipSync(NODE_PROGRAM, { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 }
 
 /** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */

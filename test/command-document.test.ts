@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { gunzipSync } from 'node:zlib';
 import { CfnParameter } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { flat, newStack, settingsOf, prefetch, propertiesOf } from './fixture';
@@ -27,7 +26,11 @@ test('hands its settings over on file descriptor 3, a line each, and passes the 
   expect(settings.split('\n').map(line => line.split('=')[0])).toEqual(
     ['Owner', 'Revision', 'ParallelPulls', 'PinImages', 'MaxDiskUsage', 'TimeoutSeconds', 'LogGroup', 'Region', 'Image', 'Image', '']);
   expect(settings).toContain('ParallelPulls=4\n');
-  expect(gunzipSync(Buffer.from(/b64decode\('([^']+)'/.exec(program)![1], 'base64')).toString()).toBe(NODE_PROGRAM);
+  const carried = /exec\(compile\((.*), 'image_prefetcher.py', 'exec'\)\)/.exec(program)![1];
+  const unpacked = spawnSync('python3', ['-'], { input: `import base64, gzip, sys\nsys.stdout.buffer.write(${carried})`, encoding: 'utf8' });
+  expect(unpacked.stdout).toBe(NODE_PROGRAM);
+  // Neither a parameter of Systems Manager nor one of CloudFormation.
+  expect(carried).not.toMatch(/\{\{|\}\}|\$\{/);
 });
 
 test('of 100 images takes at most 75 % of what Systems Manager takes, as CloudFormation sends it', () => {
