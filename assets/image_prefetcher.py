@@ -36,7 +36,7 @@ import urllib.parse
 from calendar import timegm
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
 T = TypeVar('T')
 Json = Any  # what somebody else wrote: every use of it expects anything
@@ -317,10 +317,7 @@ Watch = Callable[[], float]  # raises why to stop; else when it wants to be aske
 
 
 def end_with_parent() -> None:
-    """In the child: whatever ends this program, KILL included, ends what it runs.
-
-    https://man7.org/linux/man-pages/man2/prctl.2.html
-    """
+    """In the child: whatever ends this program, KILL included, ends what it runs, by prctl(2)."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -388,10 +385,9 @@ Ingest started_at=1:Timestamp ref=3
 IngestsResponse statuses=1:Ingest
 LeaseRequest id=1 labels=3:Entry
 LeaseDelete id=1 sync=2
-'''.split('\n')[1:-1]:
-    _name, *_fields = _line.split()
-    SCHEMA[_name] = dict((one.split('=')[0], (int(one.split('=')[1].partition(':')[0]), one.partition(':')[2]))
-                         for one in _fields)
+'''.strip().split('\n'):
+    _name, _, _fields = _line.partition(' ')
+    SCHEMA[_name] = dict((name, (int(number), inner)) for name, number, inner in re.findall(r'(\w+)=(\d+):?(\w*)', _fields))
 Message = Mapping[str, Any]
 
 
@@ -482,13 +478,15 @@ def grpc(endpoint: str, method: str, request: str, message: Message, answer: str
 
 def trusted(path: str) -> str:
     """The real path, if nobody but root can change it or a folder down to it."""
-    real = os.path.realpath(path)
-    for at, letter in enumerate(real + '/'):
-        if letter == '/':
-            state = os.stat(real[:at] or '/')
-            if state.st_uid or state.st_mode & (0o022 if state.st_gid else 0o002):
-                raise Failure(f'{path} is not believed: others than root can change {real[:at] or "/"}', transient=False)
-    return real
+    real = step = os.path.realpath(path)
+    while True:
+        state = os.stat(step)
+        others = 0o022 if state.st_gid else 0o002  # root's own group is root
+        if state.st_uid != 0 or state.st_mode & others:
+            raise Failure(f'{path} is not believed: others than root can change {step}', transient=False)
+        if step == os.path.dirname(step):
+            return real
+        step = os.path.dirname(step)
 
 
 def read_trusted(path: str) -> str:
@@ -576,16 +574,20 @@ def proc_words(pid: str, file: str) -> list[str]:
 
 def kubelet_processes() -> list[str]:
     """Processes of root called kubelet, in our own mount and PID namespaces: no pod's."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            if os.path.basename((proc_words(pid, 'cmdline') or [''])[0]) == 'kubelet' and all(
-                    os.readlink(f'/proc/{pid}/ns/{kind}') == os.readlink(f'/proc/self/ns/{kind}') for kind in ('mnt', 'pid')):
-                with open(f'/proc/{pid}/status', errors='replace') as file:
-                    found += [pid] * bool(re.search(r'(?m)^Uid:\s+0\s+0\s+0\s+0$', file.read()))
-        except OSError:
-            pass  # it has just ended
-    return found
+    return [pid for pid in filter(str.isdigit, os.listdir('/proc')) if is_kubelet(pid)]
+
+
+def is_kubelet(pid: str) -> bool:
+    if os.path.basename(first(proc_words(pid, 'cmdline'), '')) != 'kubelet':
+        return False
+    try:
+        for kind in 'mnt', 'pid':
+            if os.readlink(f'/proc/{pid}/ns/{kind}') != os.readlink(f'/proc/self/ns/{kind}'):
+                return False
+        with open(f'/proc/{pid}/status', errors='replace') as file:
+            return bool(re.search(r'(?m)^Uid:\s+0\s+0\s+0\s+0$', file.read()))
+    except OSError:
+        return False  # it has just ended
 
 
 # ---- HTTP, by curl, which knows proxies and bounds name look-ups, too ----
@@ -964,7 +966,6 @@ def newest(selection: Selection, details: Iterable[Mapping[str, Json]], before: 
 
 
 def endpoint_of(fips: str, region: str, suffix: str) -> str:
-    """https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
     dual = suffix.startswith('on.')
     name = 'ecr-fips' if fips else 'ecr' if dual else 'api.ecr'
     return f'https://{name}.{region}.{"api" + suffix[2:] if dual else suffix}'
@@ -986,6 +987,17 @@ def describe_images(aws: Aws, host: str, path: str, **more: Json) -> dict[str, J
     if not isinstance(details, list) or not all(isinstance(one, dict) and 'imageDigest' in one for one in details):
         raise Failure(f'DescribeImages of {host}/{path} answered nonsense')
     return answer
+
+
+def describe_tagged(aws: Aws, host: str, path: str) -> Iterator[list[dict[str, Json]]]:
+    """The details of all images with a tag, page by page."""
+    more: dict[str, Json] = dict()
+    while True:
+        answer = describe_images(aws, host, path, maxResults=1000, filter=dict(tagStatus='TAGGED'), **more)
+        yield answer['imageDetails']
+        more = dict(nextToken=answer.get('nextToken'))
+        if not more['nextToken']:
+            return
 
 
 def describe_tags(aws: Aws, host: str, path: str, tags: list[str]) -> dict[str, Mapping[str, Json]]:
@@ -1198,10 +1210,13 @@ FOREIGN = 'this node cannot run it'
 NO_IMAGE = 'it is not a container image, or archived'
 
 
+Order = tuple[int, ...]  # place in the list; lower comes first
+
+
 class Image:
     """One wanted reference, and what is known of it."""
 
-    def __init__(self, reference: Reference, order: tuple[int, ...], source: str, digest: str = '', size: int = 0) -> None:
+    def __init__(self, reference: Reference, order: Order, source: str, digest: str = '', size: int = 0) -> None:
         self.reference, self.order, self.source = reference, order, source
         self.name, self.repository, self.host = str(reference), reference.repository, reference.host
         self.digest, self.size = digest or reference.digest, size
@@ -1246,6 +1261,11 @@ class Disk:
                 f'{inodes}, {self.why}')
 
 
+def write_file(path: str, text: str = '') -> None:
+    with open(path, 'w') as file:
+        file.write(text)
+
+
 class Memory:
     """Small facts that the next run wants to know, until the node boots again."""
 
@@ -1258,11 +1278,11 @@ class Memory:
 
     def set(self, key: str, value: Json) -> None:
         if self.facts.get(key) != value:
-            self.facts.pop(key, None)
-            self.facts.update({key: value} if value is not None else {})
+            self.facts[key] = value
+            if value is None:
+                del self.facts[key]
             try:
-                with open(self.path + '.new', 'w') as file:
-                    json.dump(self.facts, file)
+                write_file(self.path + '.new', json.dumps(self.facts))
                 os.replace(self.path + '.new', self.path)
             except OSError:
                 pass  # without it a run only does more than it had to
@@ -1284,14 +1304,15 @@ class Prefetch:
         self.changed = threading.Condition()  # guards what follows
         self.images: dict[str, Image] = {}
         self.present: dict[str, Present] = {}
-        self.spares: dict[tuple[int, ...], list[Detail]] = {}
+        self.spares: dict[Order, list[Detail]] = {}
         self.kept: set[str] = set()  # repositories of which something could not be brought
-        self.questions: list[tuple[tuple[int, ...], Callable[[], None]]] = []
-        self.asked: list[tuple[int, ...]] = []  # orders of the questions under way
+        self.questions: list[tuple[Order, Callable[[], None]]] = []
+        self.asked: list[Order] = []  # orders of the questions under way
         self.patience = 0.0
         self.slots = parameters.parallel
         self.slow: set[str] = set()  # hosts of pulls that stood still
-        self.held: tuple[frozenset[str], float, float] = frozenset(), 0.0, 0.0  # the same pulls, since when, with how much room
+        self.held: set[str] = set()  # pulls that hold the slots
+        self.held_since = self.held_room = 0.0
         self.targets: dict[str, Record] = {}  # of names by digest that got a further tag
 
     def run(self) -> None:
@@ -1330,7 +1351,7 @@ class Prefetch:
     def plan(self) -> None:
         words = arrivals(self.parameters.words, self.parameters.pushed) if self.parameters.pushed else self.parameters.words
         fixed: dict[tuple[str, str], list[Image]] = collections.defaultdict(list)
-        selected: dict[tuple[str, str], list[tuple[tuple[int, ...], Selection]]] = collections.defaultdict(list)
+        selected: dict[tuple[str, str], list[tuple[Order, Selection]]] = collections.defaultdict(list)
         for at, word in enumerate(words):
             if isinstance(word, Selection):
                 for position, path in enumerate(word.paths):
@@ -1349,7 +1370,7 @@ class Prefetch:
             self.questions.append((order, partial(self.ask_ecr, host, path, images, choices)))
         self.questions.sort(key=lambda one: one[0], reverse=True)
 
-    def add(self, reference: Reference, order: tuple[int, ...], source: str, digest: str = '', size: int = 0) -> Image:
+    def add(self, reference: Reference, order: Order, source: str, digest: str = '', size: int = 0) -> Image:
         image = Image(reference, order, source, digest, size)
         return self.images.setdefault(image.name, image)
 
@@ -1380,23 +1401,16 @@ class Prefetch:
                 image.note = f'cannot ask whether it has moved: {failure}'
         self.known(image)
 
-    def ask_ecr(self, host: str, path: str, images: list[Image], choices: list[tuple[tuple[int, ...], Selection]]) -> None:
+    def ask_ecr(self, host: str, path: str, images: list[Image], choices: list[tuple[Order, Selection]]) -> None:
         repository = f'{host}/{path}'
         tags = [one.reference.tag for one in images]
         details: dict[str, Mapping[str, Json]] = {}
         found: list[list[Detail]] = [[] for _ in choices]
         try:
             if choices:
-                more: dict[str, Json] = dict()
-                while more is not None:
-                    answer = describe_images(self.aws, host, path, maxResults=1000, filter=dict(tagStatus='TAGGED'), **more)
-                    for at, (_, selection) in enumerate(choices):
-                        found[at] = newest(selection, answer['imageDetails'], found[at])
-                    details.update((tag, one) for one in answer['imageDetails']
-                                   for tag in one.get('imageTags') or [] if tag in tags)
-                    if not answer.get('nextToken'):
-                        break
-                    more = dict(nextToken=answer['nextToken'])
+                for page in describe_tagged(self.aws, host, path):
+                    found = [newest(selection, page, before) for (_, selection), before in zip(choices, found)]
+                    details.update((tag, one) for one in page for tag in one.get('imageTags') or [] if tag in tags)
             else:
                 details = describe_tags(self.aws, host, path, tags)
         except Failure as failure:
@@ -1422,7 +1436,7 @@ class Prefetch:
         for (order, selection), ranked in zip(choices, found):
             self.choose(repository, order, selection, ranked)
 
-    def choose(self, repository: str, order: tuple[int, ...], selection: Selection, ranked: list[Detail]) -> None:
+    def choose(self, repository: str, order: Order, selection: Selection, ranked: list[Detail]) -> None:
         """The newest that this node can run, and every tag that the selection names literally."""
         taken, spares = 0, []
         for rank, one in enumerate(ranked):
@@ -1439,7 +1453,7 @@ class Prefetch:
         with self.changed:
             self.spares[order] = spares
 
-    def choose_tags(self, repository: str, order: tuple[int, ...], one: Detail, tags: Iterable[str]) -> None:
+    def choose_tags(self, repository: str, order: Order, one: Detail, tags: Iterable[str]) -> None:
         for at, tag in enumerate(tags):
             reference = parse_reference(f'{repository}:{tag}')
             if reference:
@@ -1486,12 +1500,11 @@ class Prefetch:
     def open_slot(self) -> None:
         """Where every slot is held by a pull that brings next to nothing, the next of the list begins beside them."""
         running, now, room = self.running(), time.monotonic(), self.disk.room()
-        names, since, before = frozenset(one.name for one in running), self.held[1], self.held[2]
-        if names != self.held[0] or before - room > STANDSTILL:
-            self.held = names, now, room
-        elif now - since > SILENCE and len(running) == self.slots < 16 and (
-                # Pulls from hosts that answer nobody give up by themselves about now.
-                not all(one.quiet for one in running) and any(one.state == 'ready' for one in self.images.values())):
+        names = {one.name for one in running}
+        if names != self.held or self.held_room - room > STANDSTILL:
+            self.held, self.held_since, self.held_room = names, now, room
+        # Those of hosts that answer nobody give up by themselves.
+        elif now - self.held_since > SILENCE and len(running) == self.slots < 16 and not all(one.quiet for one in running):
             self.slow.update(one.host for one in running)
             self.slots += 1
             threading.Thread(target=self.pull_all, daemon=True).start()
@@ -1589,14 +1602,12 @@ class Prefetch:
                 return
             except Failure as failure:
                 if image.stopped:
-                    failure = Failure(f'{failure}{self.store.drop_partial(image.begun)}', outcome='refused')
-                    alone = len(self.running()) == 1
-                    if not alone and not image.alone:
-                        image.alone, failure.transient = True, True
-                    else:
-                        # With what others have filled meanwhile, were they the reason.
+                    again = len(self.running()) > 1 and not image.alone  # others may have been the reason
+                    image.alone |= again
+                    left = self.store.drop_partial(image.begun)
+                    if not again:
                         self.too_large.set(image.key(), self.disk.room())
-                    raise failure from None
+                    raise Failure(f'{failure}{left}', 0, 'refused', again) from None
                 refusal = None if user else self.credentials.refusals.get(image.host)
                 notes = '; '.join(dict.fromkeys(filter(None, [str(refusal or ''), *self.node.notes * (not user)])))
                 if user is users[-1] or failure.transient:
@@ -1723,10 +1734,11 @@ class Prefetch:
         for one in {self.present[record.name] for record in earlier if record.name in self.present}:
             digests = {records[name].digest for name in one.names if name in records}
             names = one.names | {name for name, record in records.items() if record.digest in digests}
-            if may_go([records.get(name) for name in names if not name.startswith('sha256:')], names, used, wanted, self.kept):
+            named = sorted(name for name in names if not name.startswith('sha256:'))
+            if may_go(map(records.get, named), names, used, wanted, self.kept):
                 self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=one.id)), 'Empty')
-                self.report.line(min(names - {one.id}, key=lambda name: ('@' in name, name)), 'removed',
-                                 digest=first(one.digests(), ''), bytes=one.size)
+                tag = first([name for name in named if '@' not in name], named[0])
+                self.report.line(tag, 'removed', digest=first(one.digests(), ''), bytes=one.size)
 
 
 def may_go(records: Iterable[Record | None], names: Iterable[str], used: set[str], wanted: set[str], kept: set[str]) -> bool:
@@ -1737,10 +1749,15 @@ def may_go(records: Iterable[Record | None], names: Iterable[str], used: set[str
     - no container names one, neither the CRI's nor one of containerd's own;
     - none is wanted, nor of a repository of which something could not be brought.
     """
-    ours = [record is not None and set(record.marks()) == {RELEASED} and PIN not in record.labels
-            and ('@' not in record.name or BROUGHT in record.labels) for record in records]
-    return (all(ours) and any('@' in name for name in names) and not {*names} & (used | wanted)
-            and not kept & set(map(repository_of, names)))
+    for name in names:
+        if name in used or name in wanted or repository_of(name) in kept:
+            return False
+    for record in records:
+        if record is None or set(record.marks()) != {RELEASED} or PIN in record.labels:
+            return False
+        if '@' in record.name and BROUGHT not in record.labels:
+            return False
+    return any('@' in name for name in names)
 
 
 def repository_of(name: str) -> str:
@@ -1777,8 +1794,7 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
     if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
     lock(deadline)
-    with open(STATE + '/joined', 'w'):
-        pass  # later runs since this boot may wait their turn
+    write_file(STATE + '/joined')  # later runs since this boot may wait their turn
     one = Prefetch(parameters, report, deadline, node, aws)
     try:
         one.run()
@@ -1852,15 +1868,13 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
             events.insert(0, (events[0][0], text))
             os.remove(gate)
         elif report.moment == 'gate':
-            with open(gate, 'w') as file:
-                file.write(json.dumps(json.loads(events[-1][1])['summary']))
+            write_file(gate, json.dumps(json.loads(events[-1][1])['summary']))
         if parameters and parameters.log_group:
             send_report(aws, parameters, str(summary['instance']), events)
         if os.path.exists(gate):
             os.remove(gate)
         if parameters:
-            with open(reported, 'w'):
-                pass
+            write_file(reported)
     except (Failure, OSError, ValueError) as problem:
         print(json.dumps(dict(unreported=report.scrub(problem, 300))), flush=True)
 
