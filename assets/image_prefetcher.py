@@ -165,7 +165,7 @@ def parse_parameters(settings: str, environment: Mapping[str, str], arguments: l
     for grammar, values in (SETTINGS, given), (RUN_TIME, told):
         for name, pattern in grammar.items():
             if not re.fullmatch(pattern, values.setdefault(name, ''), re.ASCII):
-                raise ValueError(f'{name} is {values[name][:200]!r}, allowed is what matches {pattern}')
+                raise ValueError(f'{name} is {values[name][:60]!r}, allowed is what matches {pattern}')
     for name in given:
         if name not in SETTINGS and name != 'Image':
             raise ValueError(f'a setting is called {name[:200]!r}, allowed are Image, {", ".join(SETTINGS)}')
