@@ -135,6 +135,16 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     prefetcher.addBootGate(userData);
     return { stack };
   },
+  'a metric that is not there': () => {
+    const { stack, prefetcher } = prefetch();
+    prefetcher.metric('Pulled');
+    return { stack };
+  },
+  '`minNodes` of the alarms out of range': () => {
+    const { stack, prefetcher } = prefetch();
+    prefetcher.addAlarms({ minNodes: -1 });
+    return { stack };
+  },
   'a log group that is elsewhere': () => {
     const stack = newStack();
     const elsewhere = new Stack(stack.node.root, 'Other', { env: { account: ACCOUNT, region: 'eu-west-1' } });

@@ -114,3 +114,44 @@ test('the runbook refuses the tags that no image can have', () => {
   expect(['', 'v1;reboot', 'v1 v2', '$(reboot)', '-v1', 'v'.repeat(129)].filter(tag => new RegExp(allowedPattern).test(tag))).toEqual([]);
   expect(['v1', 'build-7_x.Y', 'v'.repeat(128)].filter(tag => !new RegExp(allowedPattern).test(tag))).toEqual([]);
 });
+
+(skipped ? test.skip : test)('rules on runs match the events of Systems Manager that they are for', () => {
+  const prefetchers = ['A', 'B'].map(name => {
+    const stack = new Stack(new App(), `Stack${name}`, { env: { account: ACCOUNT, region: REGION } });
+    const prefetcher = new ImagePrefetcher(stack, 'Prefetcher', {
+      cluster: eks.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'production' }),
+      nodes: [NodeSelection.nodegroupNames(['nodes'])],
+      repositories: [ecr.Repository.fromRepositoryName(stack, 'Repository', 'team/app')],
+      prefetchOnPush: false,
+    });
+    prefetcher.onRunFailed('Failed');
+    prefetcher.onPushFinished('Finished');
+    const assembly = (stack.node.root as App).synth();
+    const { template: source } = assembly.getStackByName(stack.stackName);
+    const template = new Template(source, { account: ACCOUNT, region: REGION, stackName: stack.stackName });
+    fs.rmSync(assembly.directory, { recursive: true });
+    const named = (part: string) => template.ref(template.resources('AWS::SSM::Document').find(({ logicalId }) => logicalId.includes(part))!.logicalId);
+    const patterns = template.resources('AWS::Events::Rule').map(({ properties }) => properties.EventPattern);
+    return { document: named('PrefetcherDocument'), runbook: named('Runbook'), patterns };
+  });
+  const event = (detailType: string, detail: object) => ({ 'version': '0', 'source': 'aws.ssm', 'detail-type': detailType, 'account': ACCOUNT, 'region': REGION, detail });
+  const [{ document, runbook, patterns: rules }, other] = prefetchers;
+  const command = (name: string, status: string) => event('EC2 Command Invocation Status-change Notification', {
+    'command-id': 'e8d3c0e4-71f7-4491-898f-c9b35bee5f3b', 'document-name': name, 'instance-id': 'i-9bb89a2b', 'requested-date-time': '2016-07-10T21:51:30.049Z', status,
+  });
+  const association = (name: string, status: string) => event('EC2 State Manager Instance Association State Change', {
+    'association-id': '34fcb7e0-9a14-494c-9989-0e04e3f60bd8', 'instance-id': 'i-12345678', 'document-name': name, 'document-version': '1', status,
+  });
+  const execution = (name: string, Status: string) => event('EC2 Automation Execution Status-change Notification', {
+    ExecutionId: '333ba70b-2333-48db-b17e-a5e69c6f4d1c', Definition: name, DefinitionVersion: 1.0, Status, Time: 5753.0,
+  });
+  const events = [
+    command(document, 'Failed'), command(document, 'TimedOut'), command(document, 'Success'), command(document, 'InProgress'), command(other.document, 'Failed'),
+    association(document, 'Failed'), association(document, 'Success'), association(other.document, 'Failed'),
+    execution(runbook, 'Success'), execution(runbook, 'Failed'), execution(runbook, 'InProgress'), execution(other.runbook, 'Failed'),
+  ];
+  expect(askEventRuler(rules.map(pattern => ({ pattern, events })))).toEqual([
+    [true, true, false, false, false, true, false, false, false, false, false, false],
+    [false, false, false, false, false, false, false, false, true, true, false, false],
+  ]);
+});

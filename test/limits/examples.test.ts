@@ -5,7 +5,7 @@ import { App } from 'aws-cdk-lib';
 import { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
-import { nagFindings, unexplained, unneeded } from './nag-findings';
+import { findingsOfOtherPacks, nagFindings, unexplained, unexplainedByOtherPacks, unneeded } from './nag-findings';
 
 const ROOT = path.join(__dirname, '..', '..');
 const EXAMPLES = path.join(ROOT, 'examples');
@@ -49,6 +49,10 @@ describe.each(names)('the example %s', name => {
 
   test('leaves cdk-nag no finding without a reason', () => {
     expect(unexplained(apps.get(name)!.findings)).toEqual([]);
+  });
+
+  test('leaves the packs of cdk-nag for NIST, HIPAA, PCI and serverless no finding in a prefetcher without a reason', () => {
+    expect(unexplainedByOtherPacks(findingsOfOtherPacks(apps.get(name)!.app))).toEqual([]);
   });
 
   test('is in the index, with what it shows', () => {

@@ -1,4 +1,4 @@
-import { AwsSolutionsChecks } from 'cdk-nag';
+import { AwsSolutionsChecks, HIPAASecurityChecks, NagPack, NIST80053R4Checks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks } from 'cdk-nag';
 import { IConstruct } from 'constructs';
 import { ImagePrefetcher } from '../../src';
 
@@ -50,6 +50,15 @@ const OF_PREFETCHERS: Acknowledged[] = [
   { rule: /^AwsSolutions-SQS3$/, path: /^Prefetcher\/Push\/DeadLetterQueue\/Resource$/, reason: 'it is the dead-letter queue of the rules, which the check does not see' },
 ];
 
+/** In a prefetcher, by the packs for industries and serverless applications. */
+const OF_PREFETCHERS_BY_OTHER_PACKS: Acknowledged[] = [
+  { rule: /-CloudWatchLogGroupEncrypted$/, path: /^Prefetcher\/LogGroup\//, reason: 'CloudWatch Logs encrypts always; for a key of your own, give the log group as logGroup' },
+  { rule: /-IAMNoInlinePolicy$/, path: /^Prefetcher\/(Runbooks|Push|Reconcile)\//, reason: 'the policies of service roles that are used by nobody else, and go with them' },
+  { rule: /^Serverless-SQSRedrivePolicy$/, path: /^Prefetcher\/Push\/DeadLetterQueue\//, reason: 'it is itself where messages end that nobody could take' },
+  { rule: /-CloudWatchAlarmAction$/, path: /^Prefetcher\/Alarms\//, reason: 'alarms tell the topic that their user gives; the demo has none' },
+  { rule: /^Serverless-EventBusDLQ$/, path: /^Prefetcher\/RunFailed\//, reason: 'a rule on runs has the target, and the queue, that its user gives it' },
+];
+
 /** Beside a prefetcher: what the examples make to have nodes at all. */
 const OF_THE_REST: Acknowledged[] = [
   {
@@ -67,28 +76,56 @@ const OF_THE_REST: Acknowledged[] = [
   { rule: /^AwsSolutions-(EC26|AS3)$/, reason: 'an example\'s Auto Scaling group; volumes and notifications are not its subject' },
 ];
 
+export interface NagFindings {
+  readonly ofPrefetchers: Finding[];
+  readonly ofTheRest: Finding[];
+}
+
 /** The findings of AWS Solutions in an app, those of prefetchers apart. */
-export function nagFindings(app: IConstruct): { ofPrefetchers: Finding[]; ofTheRest: Finding[] } {
-  const findings = new AwsSolutionsChecks().validateScope(app).violations.flatMap(({ ruleName, violatingResources }) =>
+export function nagFindings(app: IConstruct): NagFindings {
+  const findings = findingsOf(new AwsSolutionsChecks(), app);
+  const prefetchers = pathsOfPrefetchers(app);
+  return {
+    ofPrefetchers: findings.flatMap(finding => inPrefetcher(finding, prefetchers)),
+    ofTheRest: findings.filter(finding => inPrefetcher(finding, prefetchers).length === 0),
+  };
+}
+
+/** The findings in prefetchers of the packs for industries (NIST, HIPAA, PCI) and for serverless applications. */
+export function findingsOfOtherPacks(app: IConstruct): Finding[] {
+  const packs = [new NIST80053R4Checks(), new NIST80053R5Checks(), new HIPAASecurityChecks(), new PCIDSS321Checks(), new ServerlessChecks()];
+  return packs.flatMap(pack => findingsOf(pack, app)).flatMap(finding => inPrefetcher(finding, pathsOfPrefetchers(app)));
+}
+
+function findingsOf(pack: NagPack, app: IConstruct): Finding[] {
+  return pack.validateScope(app).violations.flatMap(({ ruleName, violatingResources }) =>
     violatingResources.map(resource => ({ rule: ruleName, path: resource.constructPath! })));
-  const prefetchers = app.node.findAll().filter(construct => construct instanceof ImagePrefetcher).map(construct => construct.node.path);
-  const ofPrefetchers = findings.flatMap(finding => {
-    const prefetcher = prefetchers.find(path => finding.path.startsWith(`${path}/`));
-    return prefetcher ? [{ ...finding, path: `Prefetcher${finding.path.slice(prefetcher.length)}` }] : [];
-  });
-  return { ofPrefetchers, ofTheRest: findings.filter(({ path }) => !prefetchers.some(prefetcher => path.startsWith(`${prefetcher}/`))) };
+}
+
+function pathsOfPrefetchers(app: IConstruct): string[] {
+  return app.node.findAll().filter(construct => construct instanceof ImagePrefetcher).map(construct => construct.node.path);
+}
+
+function inPrefetcher(finding: Finding, prefetchers: string[]): Finding[] {
+  const prefetcher = prefetchers.find(path => finding.path.startsWith(`${path}/`));
+  return prefetcher ? [{ ...finding, path: `Prefetcher${finding.path.slice(prefetcher.length)}` }] : [];
 }
 
 /** The findings that nobody has given a reason for. */
-export function unexplained({ ofPrefetchers, ofTheRest }: ReturnType<typeof nagFindings>): Finding[] {
+export function unexplained({ ofPrefetchers, ofTheRest }: NagFindings): Finding[] {
   return [
     ...ofPrefetchers.filter(finding => !OF_PREFETCHERS.some(one => explains(one, finding))),
     ...ofTheRest.filter(finding => !OF_THE_REST.some(one => explains(one, finding))),
   ];
 }
 
+/** The same of the other packs. */
+export function unexplainedByOtherPacks(findings: Finding[]): Finding[] {
+  return findings.filter(finding => !OF_PREFETCHERS_BY_OTHER_PACKS.some(one => explains(one, finding)));
+}
+
 /** The reasons that explain no finding any more. */
-export function unneeded(all: ReturnType<typeof nagFindings>[]): string[] {
+export function unneeded(all: NagFindings[]): string[] {
   return [
     ...OF_PREFETCHERS.filter(one => !all.some(({ ofPrefetchers }) => ofPrefetchers.some(finding => explains(one, finding)))),
     ...OF_THE_REST.filter(one => !all.some(({ ofTheRest }) => ofTheRest.some(finding => explains(one, finding)))),
