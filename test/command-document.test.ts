@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { CfnParameter } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { flat, newStack, settingsOf, prefetch, propertiesOf } from './fixture';
@@ -36,6 +38,13 @@ test('hands its settings over on file descriptor 3, a line each, and passes the 
 test('of 100 images takes at most 75 % of what Systems Manager takes, as CloudFormation sends it', () => {
   const characters = asSentByCloudFormation(contentOf({ images: images(100) })).length + 1_000;
   expect(characters).toBeLessThan(0.75 * 65_536);
+});
+
+test('is read as the README says', () => {
+  const [, command] = /(sed -n .+ \| python3)`/.exec(fs.readFileSync(path.join(__dirname, '..', 'README.md'), 'utf8'))!;
+  const { stdout, stderr } = spawnSync('sh', ['-c', command], { input: scriptOf(contentOf()), encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(stdout).toBe(`${NODE_PROGRAM}\n`);
 });
 
 test('is refused at synth when it gets too large', () => {
