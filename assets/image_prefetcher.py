@@ -11,6 +11,9 @@ Writes: one JSON line per image and a summary, to stdout and a log group, failur
   of containerd's image records; the folder STATE.
 Deletes: images that it brought itself, by the rule that stands above `may_go`, and STATE/gate.json once it is reported.
 Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
+
+From top to bottom, callees first: parameters · failures and deadlines · report · programs · gRPC · what of the node is believed ·
+HTTP · AWS · the kubelet's configuration · credentials · ECR and registries · images and pins · the disk · one run · main.
 """
 from __future__ import annotations
 
@@ -540,28 +543,38 @@ def assignments(words: Iterable[str]) -> dict[str, str]:
 
 def find_kubelet() -> Kubelet:
     """What systemd and nodeadm's file say of it; its process only where systemd names it, or does not know of any."""
-    try:
-        code, out, _ = run_command(['systemctl', 'show', 'kubelet.service', '-p', 'LoadState', '-p', 'MainPID',
-                                    '-p', 'Environment', '-p', 'EnvironmentFiles'], seconds=10)
-        shown = '' if code else out.decode(errors='replace')
-    except Failure:
-        shown = ''
+    shown = systemctl_show()
     environment: dict[str, str] = {}
+    arguments: list[str] = []
     try:
         for line in re.findall('(?m)^Environment=(.*)', shown):
             environment.update(assignments(shlex.split(line)))
-        for path in re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown) or [KUBELET_ENVIRONMENT]:
+        files = re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown)
+        for path in files or [KUBELET_ENVIRONMENT]:
             for name, value in assignments(read_trusted(path).split('\n')).items():
                 environment[name.strip()] = ' '.join(shlex.split(value)) if value[:1] in ('"', "'") else value.strip()
         arguments = shlex.split(environment.get('NODEADM_KUBELET_ARGS', ''))
     except (Failure, ValueError):
-        arguments = []  # the process, or defaults, must do
-    main = re.search(r'(?m)^MainPID=([1-9]\d*)$', shown)
-    for pid in [main[1]] if main else [] if 'LoadState=loaded' in shown else kubelet_processes():
+        pass  # the process, or defaults, must do
+    main_pid = re.search(r'(?m)^MainPID=([1-9]\d*)$', shown)
+    if main_pid:
+        processes = [main_pid[1]]
+    else:
+        processes = [] if 'LoadState=loaded' in shown else kubelet_processes()
+    for pid in processes:
         words = proc_words(pid, 'cmdline')
         if words:
             return Kubelet(True, words, assignments(proc_words(pid, 'environ')) or environment)
     return Kubelet(False, arguments, environment)
+
+
+def systemctl_show() -> str:
+    properties = 'LoadState', 'MainPID', 'Environment', 'EnvironmentFiles'
+    try:
+        code, out, _ = run_command(['systemctl', 'show', 'kubelet.service', *[f'-p{one}' for one in properties]], seconds=10)
+    except Failure:
+        return ''
+    return '' if code else out.decode(errors='replace')
 
 
 def proc_words(pid: str, file: str) -> list[str]:
@@ -1608,16 +1621,20 @@ class Prefetch:
                     if not again:
                         self.too_large.set(image.key(), self.disk.room())
                     raise Failure(f'{failure}{left}', 0, 'refused', again) from None
-                refusal = None if user else self.credentials.refusals.get(image.host)
-                notes = '; '.join(dict.fromkeys(filter(None, [str(refusal or ''), *self.node.notes * (not user)])))
                 if user is users[-1] or failure.transient:
-                    transient = refusal.transient if refusal else failure.transient
-                    raise Failure(f'{failure}; {notes}' if notes else str(failure), 0, failure.outcome, transient) from None
+                    raise failure if user else self.without_credentials(image, failure) from None
+
+    def without_credentials(self, image: Image, failure: Failure) -> Failure:
+        """Says, too, why there were none."""
+        refusal = self.credentials.refusals.get(image.host)
+        reasons = dict.fromkeys([str(failure), *([str(refusal)] if refusal else []), *self.node.notes])
+        return Failure('; '.join(reasons), 0, failure.outcome, refusal.transient if refusal else failure.transient)
 
     def failed(self, image: Image, failure: Failure) -> None:
         unsure = image.there is not None and bool(image.note)
         pause, image.attempt = backoff(image.attempt), image.attempt + 1
-        if failure.transient and not unsure and not image.quiet and image.attempt < 6 and self.deadline.seconds_left() > pause:
+        again = failure.transient and not unsure and not image.quiet and image.attempt < 6
+        if again and self.deadline.seconds_left() > pause:
             with self.changed:
                 image.state, image.not_before = 'ready', time.monotonic() + pause * (failure.outcome == 'failed')
             return
@@ -1686,13 +1703,15 @@ class Prefetch:
         return {image.name, *[f'{image.repository}@{digest}' for digest in digests]}
 
     def mark(self, image: Image, pin: bool, pulled: bool) -> None:
+        """Labels on its names: who wants it, whether that pins it, whether it came by us."""
         for name in sorted(self.names_of(image)):
             record = self.store.record(name) if pulled else self.records.get(name)
             if record:
                 after = relabel(record, self.parameters.owner, image.source + '+pinned' * pin)
                 # What somebody loaded without a registry has its tag already, but no digest.
                 old = self.records.get(name) or self.records.get(image.name)
-                if pulled and (not old or old.digest != record.digest) and (name not in self.records or '@' not in name):
+                moved = not old or old.digest != record.digest
+                if pulled and moved and (name not in self.records or '@' not in name):
                     after[BROUGHT] = 'true'
                 self.store.write_labels(record, after)
 
@@ -1802,9 +1821,9 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
         summary['wanted'] = len(one.images)
         if node.notes:
             summary['note'] = report.scrub('; '.join(node.notes))
-    missing = [image for image in one.images.values() if not image.there and (image.source == 'fixed' or not image.gone)]
-    skipped = [image for image in missing if image.digest in one.foreign.facts]
-    return 1 if len(missing) > len(skipped) or report.counts['failed'] else 0
+    missing = [image for image in one.images.values() if not image.there and image.digest not in one.foreign.facts
+               and (image.source == 'fixed' or not image.gone)]
+    return 1 if missing or report.counts['failed'] else 0
 
 
 def stop(*_: object) -> None:
@@ -1824,7 +1843,9 @@ def main(arguments: list[str]) -> int:
         with open(3, encoding='utf-8', errors='replace') as settings:
             parameters = parse_parameters(settings.read(), os.environ, arguments)
         report.moment, report.owner = parameters.moment, parameters.owner
-        summary.update(dict(stale=True) if parameters.stale else dict(), revision=parameters.revision)
+        summary['revision'] = parameters.revision
+        if parameters.stale:
+            summary['stale'] = True
         # Systems Manager kills at the timeout without a report, so end a little earlier.
         deadline.end = report.started + parameters.seconds - min(30, parameters.seconds / 10)
         if os.path.exists('/etc/bottlerocket-release'):

@@ -125,11 +125,11 @@ def test_images_of_a_host_that_answers_nobody_come_last_and_give_up_together(pro
 def test_pulls_that_bring_next_to_nothing_do_not_hold_the_slots(program, node, monkeypatch):
     monkeypatch.setattr(program, 'SILENCE', 0.2)
     monkeypatch.setattr(program.Http, 'reachable', lambda http, host: True)
-    pulled = threading.Event()
+    pulled, in_time = threading.Event(), []
 
     def pull(name):
         if name.startswith('slow'):
-            pulled.wait(15)
+            in_time.append(pulled.wait(15))
             raise program.Failure('EOF', transient=False)
         pulled.set()
 
@@ -137,9 +137,8 @@ def test_pulls_that_bring_next_to_nothing_do_not_hold_the_slots(program, node, m
     node.push(APP, 'v1', 1)
     slow = [f'slow.example.com/app:v{number}' for number in range(3)]
     ran = node.run(*slow, f'{APP}:v1', ParallelPulls='2')
-    assert pulled.is_set() and node.most == 3
+    assert all(in_time) and node.most == 3
     assert ran.outcomes == {f'{APP}:v1': 'pulled', **dict.fromkeys(slow, 'failed')}
-    assert ran.lines[0]['image'] == f'{APP}:v1'
 
 
 def test_a_pull_that_takes_long_but_brings_something_keeps_its_slot(program, node, monkeypatch):
