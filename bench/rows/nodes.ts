@@ -5,7 +5,7 @@ import { Row } from '../row';
 import { ThrottledWay } from '../throttled-way';
 
 /** So slow that the nodes wait for their ways, as they do on EC2, and not for the processors that they share here. */
-const MEGABYTES_PER_SECOND = 25;
+const MEGABYTES_PER_SECOND = 10;
 
 /** A node with a way to the registry that is its own. */
 export async function addNodeOnItsOwnWay(bed: Bed, deployment: Parameters<Bed['addNode']>[0], megabytesPerSecond = MEGABYTES_PER_SECOND): Promise<Node> {
