@@ -7,7 +7,7 @@ import { pythonFolder } from './python';
 import { attempt, shell } from './shell';
 import { EXAMPLE, type Workshop } from './twin';
 
-const MESSAGE = 'maxDiskUsage must be a whole number from 1 to 84, got 99';
+const MESSAGE = "maxDiskUsage of 'WholeApi/Prefetcher' must be a whole number from 1 to 84, got 99";
 
 export async function checkErrors(workshop: Workshop): Promise<string> {
   const typescript = await typescriptError(workshop);

@@ -88,7 +88,7 @@ ec2.LaunchTemplate(stack, "LaunchTemplate", user_data=user_data)
 failed_runs = sqs.Queue(stack, "FailedRuns", enforce_ssl=True)
 prefetcher.add_alarms(topic=sns.Topic(stack, "OnCall", enforce_ssl=True), min_nodes=3)
 prefetcher.add_dashboard()
-prefetcher.on_run_failed("RunFailed", target=targets.SqsQueue(failed_runs))
+prefetcher.on_run_failed("RunFailed", target=targets.SqsQueue(failed_runs))  # pyright: ignore[reportArgumentType]
 prefetcher.metric_push_to_cached_seconds(period=Duration.hours(1)).create_alarm(
     stack, "SlowPush", threshold=600, evaluation_periods=1
 )
