@@ -165,6 +165,13 @@ const eslintrc = project.tryFindObjectFile('.eslintrc.json')!;
 eslintrc.addDeletionOverride('parserOptions.projectService');
 eslintrc.addOverride('parserOptions.project', ['./tsconfig.dev.json', './test/integration/tsconfig.json']);
 
+// One dialect everywhere; all of it can be had by `npx projen eslint`, which mends what it finds.
+project.eslint!.addRules({
+  'import/enforce-node-protocol-usage': ['error', 'always'],
+  '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports', disallowTypeAnnotations: false }],
+  '@stylistic/nonblock-statement-body-position': ['error', 'beside'],
+});
+
 // The README's examples are compiled, and translated for the other languages.
 project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile --compress-tablet .jsii');
 

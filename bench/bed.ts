@@ -1,12 +1,15 @@
 import { App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
-import { Invocation } from '../testbed/aws';
+import type { Invocation } from '../testbed/aws';
 import { Deployment } from '../testbed/deployment';
-import { EventRuler, GateNode, Node, NodeOptions, PushedImage, Testbed } from '../testbed/engines';
+import type { GateNode, Node, NodeOptions, PushedImage } from '../testbed/engines';
+import { EventRuler, Testbed } from '../testbed/engines';
 import { runOk } from '../testbed/engines/processes';
-import { NodeReport, reportOf } from '../testbed/report';
-import { ImagePrefetcher, ImagePrefetcherProps, NodeSelection } from 'cdk-eks-image-prefetcher';
+import type { NodeReport } from '../testbed/report';
+import { reportOf } from '../testbed/report';
+import type { ImagePrefetcherProps } from 'cdk-eks-image-prefetcher';
+import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 export interface Sizes {
   readonly rounds: number;

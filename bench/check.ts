@@ -5,7 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { regressions, Rows } from './regressions';
+import type { Rows } from './regressions';
+import { regressions } from './regressions';
 
 const FILE = path.join(__dirname, 'results.json');
 

@@ -1,4 +1,4 @@
-import { Samples } from './row';
+import type { Samples } from './row';
 
 export interface Contender {
   readonly name: string;

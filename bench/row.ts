@@ -1,4 +1,4 @@
-import { Bed } from './bed';
+import type { Bed } from './bed';
 import { median } from './statistics';
 
 export type Samples = Record<string, number[]>;

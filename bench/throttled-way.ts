@@ -1,7 +1,7 @@
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { Transform } from 'node:stream';
-import { Stoppable } from '../testbed/engines';
+import type { Stoppable } from '../testbed/engines';
 
 const SLICE_MS = 20;
 

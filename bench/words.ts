@@ -1,4 +1,4 @@
-import { Result } from './row';
+import type { Result } from './row';
 import { median } from './statistics';
 
 /** `0.74× (limit 0.75×)`, and what of. */

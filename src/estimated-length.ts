@@ -1,4 +1,5 @@
-import { CfnElement, IResolvable, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
+import type { IResolvable } from 'aws-cdk-lib';
+import { CfnElement, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
 
 /** CloudFormation names a resource STACK-LOGICALID-RANDOM, with 12 random characters. */
 const AROUND_A_GENERATED_NAME = '--'.length + 12;

@@ -1,9 +1,11 @@
-import { Duration, Lazy, Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
+import { Duration, Lazy } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { flat, newCluster, newStack, prefetch, propertiesOf } from './fixture';
-import { BootGateOptions, ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
+import type { BootGateOptions } from '../src';
+import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 import { ControlPlane } from '../testbed/aws';
 
 /** EC2 takes 16 KB before base64; EKS and the user add parts of their own. With base64 it stays under 16 KB, too. */

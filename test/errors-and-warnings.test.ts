@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { App, Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
+import type { App } from 'aws-cdk-lib';
+import { Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
@@ -10,7 +11,8 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { ACCOUNT, newCluster, newStack, prefetch } from './fixture';
-import { ImagePrefetcherProps, ImageSelection, NodeLimit, NodeSelection, TagFilter } from '../src';
+import type { ImagePrefetcherProps, TagFilter } from '../src';
+import { ImageSelection, NodeLimit, NodeSelection } from '../src';
 
 const ROOT = path.join(__dirname, '..');
 

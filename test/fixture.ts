@@ -1,8 +1,10 @@
-import { App, AppProps, Stack } from 'aws-cdk-lib';
+import type { AppProps } from 'aws-cdk-lib';
+import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
-import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection } from '../src';
+import type { ImagePrefetcherProps, ImageSelection } from '../src';
+import { ImagePrefetcher } from '../src';
 import { renderWantedImages } from '../src/wanted-images';
 import { ACCOUNT, REGION } from '../testbed/place';
 import { parseSettings } from '../testbed/settings';

@@ -1,15 +1,19 @@
-import { App, Duration } from 'aws-cdk-lib';
-import { Template as Synthesised } from 'aws-cdk-lib/assertions';
+import type { App } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
+import type { Template as Synthesised } from 'aws-cdk-lib/assertions';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { ACCOUNT, flat, newStack, prefetch, propertiesOf, REGION } from './fixture';
-import { REPORT_METRICS, ReportMetricName } from '../src/report-metrics';
-import { renderQuery, REPORT_QUERIES, ReportQueryName } from '../src/report-queries';
+import type { ReportMetricName } from '../src/report-metrics';
+import { REPORT_METRICS } from '../src/report-metrics';
+import type { ReportQueryName } from '../src/report-queries';
+import { renderQuery, REPORT_QUERIES } from '../src/report-queries';
 import { Iam } from '../testbed/aws/iam';
 import { runQuery } from '../testbed/aws/logs-insights';
-import { LoggedLine, publishedMetrics } from '../testbed/aws/metric-filters';
+import type { LoggedLine } from '../testbed/aws/metric-filters';
+import { publishedMetrics } from '../testbed/aws/metric-filters';
 import { Template } from '../testbed/aws/template';
 
 const NAMES = Object.keys(REPORT_METRICS) as ReportMetricName[];

@@ -1,7 +1,10 @@
 import * as fs from 'node:fs';
-import { Stack, Stage } from 'aws-cdk-lib';
-import { CommandTarget, ControlPlane, PatternMatcher, Resource } from './aws';
-import { ACCOUNT, CloudWatchLogs, EventRuler, GateNode, Node, NodeOptions, REGION, SsmDocuments, Testbed } from './engines';
+import type { Stack } from 'aws-cdk-lib';
+import { Stage } from 'aws-cdk-lib';
+import type { CommandTarget, PatternMatcher, Resource } from './aws';
+import { ControlPlane } from './aws';
+import type { CloudWatchLogs, GateNode, Node, NodeOptions, SsmDocuments } from './engines';
+import { ACCOUNT, EventRuler, REGION, Testbed } from './engines';
 
 /** A disk of its own for each node's images, as on EC2: how full this machine is must not matter. Only what is used takes room. */
 const IMAGE_DISK_MEGABYTES = 20_000;

@@ -1,6 +1,6 @@
-import { Invocation } from './aws';
-import { Deployment } from './deployment';
-import { CloudWatchLogs } from './engines';
+import type { Invocation } from './aws';
+import type { Deployment } from './deployment';
+import type { CloudWatchLogs } from './engines';
 import { parseSettings } from './settings';
 
 /** A line that the node program prints for an image. */

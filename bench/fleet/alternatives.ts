@@ -1,5 +1,6 @@
 import { FAST, SLOW } from './figures';
-import { NAT_GATEWAY, NodeFigures } from './fleet';
+import type { NodeFigures } from './fleet';
+import { NAT_GATEWAY } from './fleet';
 import { count, table } from './words';
 
 /** MB/s at which one node alone brings an image to its disk. */

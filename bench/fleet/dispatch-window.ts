@@ -1,4 +1,4 @@
-import { Timeline } from './timeline';
+import type { Timeline } from './timeline';
 
 /**
  * When Systems Manager sends to two more nodes while it is still getting up to maxConcurrency: once a node has acknowledged the

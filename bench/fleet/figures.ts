@@ -1,4 +1,4 @@
-import { ImageFigures, NodeFigures } from './fleet';
+import type { ImageFigures, NodeFigures } from './fleet';
 import measured from './measured.json';
 
 const node = ({ programSeconds, unpackSecondsPerMegabyte, spread }: typeof measured.fast): NodeFigures =>

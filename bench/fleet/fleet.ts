@@ -1,8 +1,8 @@
 import limits from './limits.json';
 import { SharedLink } from './link';
 import { Quota } from './quota';
-import { Random } from './random';
-import { Timeline } from './timeline';
+import type { Random } from './random';
+import type { Timeline } from './timeline';
 
 /** What one node takes for a pull, beside what the network gives it. */
 export interface NodeFigures {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import measured from './measured.json';
-import { Result } from '../row';
+import type { Result } from '../row';
 import { median } from '../statistics';
 
 const FILE = path.join(__dirname, 'measured.json');

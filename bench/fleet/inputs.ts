@@ -5,7 +5,7 @@ import limits from './limits.json';
 import measured from './measured.json';
 import prices from './prices.json';
 import { count, dollars, seconds, table } from './words';
-import { Result } from '../row';
+import type { Result } from '../row';
 
 const RESULTS = path.join(__dirname, '../results.json');
 

@@ -1,4 +1,5 @@
-import { Ecr, ImageFigures, Network, NodeFigures } from './fleet';
+import type { ImageFigures, Network, NodeFigures } from './fleet';
+import { Ecr } from './fleet';
 import { Random } from './random';
 import { Timeline } from './timeline';
 

@@ -1,4 +1,4 @@
-import { Timeline } from './timeline';
+import type { Timeline } from './timeline';
 
 interface Transfer {
   /** What each transfer of this link has got by then, since its beginning. */

@@ -1,11 +1,12 @@
 import { pushCost, reconcileCost } from './cost';
 import { FAST, FLEETS, IMAGE, PRESENT_SECONDS, REPORT_BYTES, SLOW, windowOf } from './figures';
-import { NAT_GATEWAY, Network, NodeFigures, S3_GATEWAY_ENDPOINT } from './fleet';
+import type { Network, NodeFigures } from './fleet';
+import { NAT_GATEWAY, S3_GATEWAY_ENDPOINT } from './fleet';
 import { churn, scaleOut, simulateJoins } from './joins';
 import { Random } from './random';
 import { simulateReconcile } from './reconcile';
 import { count, dollars, seconds, several, table } from './words';
-import { LineChart } from '../plot/line-chart';
+import type { LineChart } from '../plot/line-chart';
 import { quantile } from '../statistics';
 
 const ROUTES: [string, Network][] = [

@@ -1,9 +1,11 @@
 import { pushCost } from './cost';
 import { DEFAULT, FAST, FLEETS, HOLD_SECONDS, IMAGE, SETTINGS, SLOW, windowOf } from './figures';
-import { NAT_GATEWAY, Network, NodeFigures, S3_GATEWAY_ENDPOINT } from './fleet';
-import { PushResult, PushScenario, secondsUntil, simulatePush } from './push';
+import type { Network, NodeFigures } from './fleet';
+import { NAT_GATEWAY, S3_GATEWAY_ENDPOINT } from './fleet';
+import type { PushResult, PushScenario } from './push';
+import { secondsUntil, simulatePush } from './push';
 import { count, dollars, several, seconds, table } from './words';
-import { LineChart } from '../plot/line-chart';
+import type { LineChart } from '../plot/line-chart';
 import { median } from '../statistics';
 
 const SEEDS = [...Array(9).keys()];

@@ -1,5 +1,5 @@
-import { Random } from './random';
-import { Timeline } from './timeline';
+import type { Random } from './random';
+import type { Timeline } from './timeline';
 
 /** How often the node program tries again, and for how long (`backoff` and `Prefetch` in assets/image_prefetcher.py). */
 const ATTEMPTS = 6;

@@ -1,5 +1,7 @@
-import { DispatchWindow, Invocation, Ramp } from './dispatch-window';
-import { Ecr, ImageFigures, Network, NodeFigures } from './fleet';
+import type { Invocation, Ramp } from './dispatch-window';
+import { DispatchWindow } from './dispatch-window';
+import type { ImageFigures, Network, NodeFigures } from './fleet';
+import { Ecr } from './fleet';
 import { Random } from './random';
 import { Timeline } from './timeline';
 

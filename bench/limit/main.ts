@@ -4,7 +4,8 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { layers, parallelPulls, parts, Point, rate, Series, sizes } from './series';
+import type { Point, Series } from './series';
+import { layers, parallelPulls, parts, rate, sizes } from './series';
 import { containerdSettings } from './settings';
 import { missingForNodes } from '../../testbed/engines';
 import { Bed, FULL, QUICK } from '../bed';

@@ -1,5 +1,6 @@
-import { Node, PushedImage } from '../../testbed/engines';
-import { Bed, crictlPull, forget, joinRun, ok, repository, settle } from '../bed';
+import type { Node, PushedImage } from '../../testbed/engines';
+import type { Bed } from '../bed';
+import { crictlPull, forget, joinRun, ok, repository, settle } from '../bed';
 import { inTurns } from '../pairs';
 import { median } from '../statistics';
 

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
-import { Bed, crictlPull, forget } from '../bed';
+import type { Bed } from '../bed';
+import { crictlPull, forget } from '../bed';
 import { inTurns } from '../pairs';
-import { Point, Series } from './series';
+import type { Point, Series } from './series';
 
 const FILE = '/etc/containerd/config.toml';
 

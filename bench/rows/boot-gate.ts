@@ -1,11 +1,13 @@
 import * as fs from 'node:fs';
 import { Fn } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
-import { Deployment } from '../../testbed/deployment';
-import { GateNode, missingForGateNodes, PushedImage } from '../../testbed/engines';
+import type { Deployment } from '../../testbed/deployment';
+import type { GateNode, PushedImage } from '../../testbed/engines';
+import { missingForGateNodes } from '../../testbed/engines';
 import { waitFor } from '../../testbed/engines/processes';
-import { Bed, crictlPull, forget, settle } from '../bed';
-import { Row } from '../row';
+import type { Bed } from '../bed';
+import { crictlPull, forget, settle } from '../bed';
+import type { Row } from '../row';
 
 const GATE = 'image-prefetcher-boot-gate';
 

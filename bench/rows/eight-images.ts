@@ -1,6 +1,6 @@
 import { forget, joinRun, repository, script } from '../bed';
 import { inTurns } from '../pairs';
-import { Row } from '../row';
+import type { Row } from '../row';
 import { sampleCommands } from '../sample';
 
 const REPOSITORIES = [...Array(8).keys()].map(number => `eight-${number}`);

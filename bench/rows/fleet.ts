@@ -1,9 +1,10 @@
-import { canMatchEvents, Node } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
+import { canMatchEvents } from '../../testbed/engines';
 import { forget, pushRuns, repository } from '../bed';
 import { addNodeOnItsOwnWay } from './nodes';
-import { Ramp } from '../fleet/dispatch-window';
+import type { Ramp } from '../fleet/dispatch-window';
 import { secondsUntil, simulatePush } from '../fleet/push';
-import { Row } from '../row';
+import type { Row } from '../row';
 import { median } from '../statistics';
 import { NodeLimit } from 'cdk-eks-image-prefetcher';
 

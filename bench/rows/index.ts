@@ -7,7 +7,7 @@ import { podStartByDigest, podStartByTag } from './pod-start';
 import { reconcileRequests, reconcileSeconds } from './reconcile';
 import { program, push } from './sample';
 import { documentSize, synthTime } from './synth';
-import { Row } from '../row';
+import type { Row } from '../row';
 
 /** In the order of the table. */
 export const ROWS: Row[] = [

@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
-import { Node } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
 import { sleep } from '../../testbed/engines/processes';
-import { Bed, forget, joinRun } from '../bed';
-import { Measured, Row } from '../row';
+import type { Bed } from '../bed';
+import { forget, joinRun } from '../bed';
+import type { Measured, Row } from '../row';
 
 /** Ticks a second of the times in /proc. */
 const TICKS = 100;

@@ -1,7 +1,9 @@
-import { canMatchEvents, Node } from '../../testbed/engines';
-import { Bed, forget, pushRuns } from '../bed';
+import type { Node } from '../../testbed/engines';
+import { canMatchEvents } from '../../testbed/engines';
+import type { Bed } from '../bed';
+import { forget, pushRuns } from '../bed';
 import { inTurns } from '../pairs';
-import { Row } from '../row';
+import type { Row } from '../row';
 import { ThrottledWay } from '../throttled-way';
 
 /** So slow that the nodes wait for their ways, as they do on EC2, and not for the processors that they share here. */

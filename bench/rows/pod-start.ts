@@ -1,6 +1,6 @@
 import { forget, joinRun, settle } from '../bed';
 import { inTurns } from '../pairs';
-import { Row, Samples } from '../row';
+import type { Row, Samples } from '../row';
 
 function podStart(by: 'tag' | 'digest'): Row {
   return {

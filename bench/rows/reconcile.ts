@@ -1,5 +1,6 @@
-import { Bed, joinRun, repository, settle } from '../bed';
-import { Measured, Row, Samples } from '../row';
+import type { Bed } from '../bed';
+import { joinRun, repository, settle } from '../bed';
+import type { Measured, Row, Samples } from '../row';
 import { ImageSelection } from 'cdk-eks-image-prefetcher';
 
 const REPOSITORIES = [...Array(10).keys()].map(number => `many-${number}`);

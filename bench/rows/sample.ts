@@ -1,6 +1,6 @@
 import { crictlPull, forget, joinRun, pushRuns, script } from '../bed';
 import { inTurns } from '../pairs';
-import { Row } from '../row';
+import type { Row } from '../row';
 import { sampleCommands } from '../sample';
 
 /** From the event to the image on the node, against the sample's commands alone. */

@@ -5,7 +5,7 @@ import { CfnCluster } from 'aws-cdk-lib/aws-eks';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import { asSentByCloudFormation } from '../../src/command-document';
 import { inTurns } from '../pairs';
-import { Row } from '../row';
+import type { Row } from '../row';
 import { ImagePrefetcher, ImageSelection, NodeSelection } from 'cdk-eks-image-prefetcher';
 
 const REPOSITORIES = 100;

@@ -1,5 +1,5 @@
 // Fixed images: an ECR tag or digest, images of public registries, and an image that this app builds.
-import { join } from 'path';
+import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';

@@ -1,5 +1,6 @@
 import { barChart } from '../../bench/plot/bar-chart';
-import { LineChart, lineChart } from '../../bench/plot/line-chart';
+import type { LineChart } from '../../bench/plot/line-chart';
+import { lineChart } from '../../bench/plot/line-chart';
 
 const CHART: LineChart = {
   title: 'Nodes & <time>',

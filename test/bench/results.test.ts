@@ -1,7 +1,8 @@
 import { measuredFrom } from '../../bench/fleet/from-results';
 import { inTurns } from '../../bench/pairs';
 import { regressions } from '../../bench/regressions';
-import { Limit, Row, toResult } from '../../bench/row';
+import type { Limit, Row } from '../../bench/row';
+import { toResult } from '../../bench/row';
 
 function row(limit: Limit): Row {
   return { name: 'row', what: 'a', against: 'b', limit, measure: () => ({ samples: {}, unit: 's' }) };

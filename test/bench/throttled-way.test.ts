@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto';
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { ThrottledWay } from '../../bench/throttled-way';
 
 test('what comes through a throttled way is what was sent, with its status and headers', async () => {

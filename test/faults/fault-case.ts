@@ -1,7 +1,7 @@
-import { Stack } from 'aws-cdk-lib';
-import { Scene } from './scene';
-import { ImagePrefetcherProps } from '../../src';
-import { Run } from '../nodes/real-nodes';
+import type { Stack } from 'aws-cdk-lib';
+import type { Scene } from './scene';
+import type { ImagePrefetcherProps } from '../../src';
+import type { Run } from '../nodes/real-nodes';
 
 /** Takes a fault away again. */
 export type Heal = () => void | Promise<unknown>;

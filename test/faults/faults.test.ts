@@ -1,9 +1,10 @@
 import { CASES } from './cases';
 import { leftBehind, takeInventory } from './left-behind';
-import { Row, runCase } from './run-case';
+import type { Row } from './run-case';
+import { runCase } from './run-case';
 import { Ground, on, Scene } from './scene';
 import { render, write } from './table';
-import { NodeOptions } from '../../testbed/engines';
+import type { NodeOptions } from '../../testbed/engines';
 import { onRealNodes } from '../nodes/real-nodes';
 
 jest.setTimeout(600_000);

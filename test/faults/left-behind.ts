@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Node, waitFor } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
+import { waitFor } from '../../testbed/engines';
 
 const STATE = '/run/cdk-eks-image-prefetcher';
 /** What the node program keeps until the node boots again. */

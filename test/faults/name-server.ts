@@ -1,6 +1,6 @@
 import * as crypto from 'node:crypto';
 import * as dgram from 'node:dgram';
-import { Workspace } from '../../testbed/engines';
+import type { Workspace } from '../../testbed/engines';
 
 /** What of a query is needed to answer it: RFC 1035, section 4. */
 const HEADER = 12;

@@ -1,8 +1,9 @@
-import { FaultCase } from './fault-case';
+import type { FaultCase } from './fault-case';
 import { leftBehind, stillRunning, takeInventory } from './left-behind';
-import { Scene } from './scene';
-import { saidBy, Seen, whatIsSeen } from './seen';
-import { Run } from '../nodes/real-nodes';
+import type { Scene } from './scene';
+import type { Seen } from './seen';
+import { saidBy, whatIsSeen } from './seen';
+import type { Run } from '../nodes/real-nodes';
 
 /** A row of the table. */
 export interface Row extends Seen {

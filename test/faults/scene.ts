@@ -1,13 +1,16 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { NameServer } from './name-server';
-import { ReportLine } from './seen';
-import { ImagePrefetcherProps } from '../../src';
-import { CommandOutput, CommandTarget } from '../../testbed/aws';
-import { Deployment } from '../../testbed/deployment';
-import { FaultProxy, Node, NodeOptions, NodeProcess, PushedImage, waitFor } from '../../testbed/engines';
-import { Bed, pushRun, reconcileRun, repository, Run } from '../nodes/real-nodes';
+import type { ReportLine } from './seen';
+import type { ImagePrefetcherProps } from '../../src';
+import type { CommandOutput, CommandTarget } from '../../testbed/aws';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node, NodeOptions, NodeProcess, PushedImage } from '../../testbed/engines';
+import { FaultProxy, waitFor } from '../../testbed/engines';
+import type { Bed, Run } from '../nodes/real-nodes';
+import { pushRun, reconcileRun, repository } from '../nodes/real-nodes';
 
 const METADATA = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
 const PLUGINS = '/etc/eks/image-credential-provider';

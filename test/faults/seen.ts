@@ -1,4 +1,4 @@
-import { Run } from '../nodes/real-nodes';
+import type { Run } from '../nodes/real-nodes';
 
 /** A line of the node program, as JSON. */
 export type ReportLine = Record<string, any>;

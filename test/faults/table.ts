@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Row } from './run-case';
+import type { Row } from './run-case';
 
 const FILE = path.join(__dirname, '..', '..', 'docs', 'faults.md');
 

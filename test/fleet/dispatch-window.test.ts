@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { DispatchWindow, Invocation, Ramp } from '../../bench/fleet/dispatch-window';
+import type { Invocation, Ramp } from '../../bench/fleet/dispatch-window';
+import { DispatchWindow } from '../../bench/fleet/dispatch-window';
 import { Timeline } from '../../bench/fleet/timeline';
 
 interface Run {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { NAT_GATEWAY, S3_GATEWAY_ENDPOINT } from '../../bench/fleet/fleet';
-import { PushScenario, secondsUntil, simulatePush } from '../../bench/fleet/push';
+import type { PushScenario } from '../../bench/fleet/push';
+import { secondsUntil, simulatePush } from '../../bench/fleet/push';
 
 const SCENARIO: PushScenario = {
   seed: 1,

@@ -1,5 +1,5 @@
 import { Template } from '../../testbed/aws/template';
-import { Environment } from '../../testbed/aws/value';
+import type { Environment } from '../../testbed/aws/value';
 
 /** The limits of AWS that a prefetcher of any size must stay within; each line says which one is broken, and where. */
 export function brokenLimits(source: any, environment: Environment): string[] {

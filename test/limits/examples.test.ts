@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { App } from 'aws-cdk-lib';
-import { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import type { App } from 'aws-cdk-lib';
+import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
 import { findingsOfOtherPacks, nagFindings, unexplained, unexplainedByOtherPacks, unneeded } from './nag-findings';

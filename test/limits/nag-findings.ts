@@ -1,5 +1,6 @@
-import { AwsSolutionsChecks, HIPAASecurityChecks, NagPack, NIST80053R4Checks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks } from 'cdk-nag';
-import { IConstruct } from 'constructs';
+import type { NagPack } from 'cdk-nag';
+import { AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R4Checks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks } from 'cdk-nag';
+import type { IConstruct } from 'constructs';
 import { ImagePrefetcher } from '../../src';
 
 /** A finding of cdk-nag. Paths inside a prefetcher start with `Prefetcher/`, whatever it is called. */

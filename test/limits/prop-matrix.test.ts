@@ -4,12 +4,13 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { CloudAssembly } from 'aws-cdk-lib/cx-api';
+import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import * as fc from 'fast-check';
 import { brokenLimits } from './aws-limits';
 import { cfnLint, whyNoCfnLint } from './cfn-lint';
 import { nagFindings, unexplained } from './nag-findings';
-import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection, NodeSelectionOptions, TagFilter } from '../../src';
+import type { NodeSelectionOptions, TagFilter } from '../../src';
+import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection } from '../../src';
 import { ACCOUNT, REGION } from '../../testbed/place';
 
 const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);

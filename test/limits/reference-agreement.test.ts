@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { askNodeProgram, whyNoNodeProgram } from './node-program';
-import { askReferenceReader, Reading, whyNoReferenceReader } from './reference-reader';
-import { ParsedReference, parseReference } from '../../src/image-reference';
+import type { Reading } from './reference-reader';
+import { askReferenceReader, whyNoReferenceReader } from './reference-reader';
+import type { ParsedReference } from '../../src/image-reference';
+import { parseReference } from '../../src/image-reference';
 
 const skipped = whyNoNodeProgram();
 if (skipped) process.stderr.write(`How image names are read at synth and on the node is not compared: ${skipped}\n`);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { push } from './ecr-events';
 import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import { pushPattern } from '../../src/push-pattern';
-import { TagFilter } from '../../src/tag-filter';
+import type { TagFilter } from '../../src/tag-filter';
 import { renderForNode, validateTagFilter } from '../../src/tag-patterns';
 import { canMatchEvents } from '../../testbed/engines/capabilities';
 import { EventRuler } from '../../testbed/engines/event-ruler';

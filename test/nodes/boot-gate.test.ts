@@ -2,7 +2,8 @@
  * The boot gate on nodes that boot as on EC2: a real systemd is their first process, the real cloud-init takes the user data of
  * the synthesised launch template, then containerd and the kubelet are started as nodeadm does.
  */
-import { Duration, Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -10,7 +11,8 @@ import { stack as nodegroupExample } from '../../examples/boot-gate/app';
 import { stack as karpenterExample } from '../../examples/boot-gate-karpenter/app';
 import { ImagePrefetcher, NodeSelection } from '../../src';
 import { Deployment } from '../../testbed/deployment';
-import { FaultProxy, GateNode, missingForGateNodes, NodeOptions, PushedImage, Testbed } from '../../testbed/engines';
+import type { GateNode, NodeOptions, PushedImage } from '../../testbed/engines';
+import { FaultProxy, missingForGateNodes, Testbed } from '../../testbed/engines';
 import { reportLines } from '../../testbed/report';
 import { newCluster, newStack } from '../fixture';
 

@@ -1,6 +1,7 @@
 import { newest, onRealNodes, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { exportImage, Node, PushedImage, waitFor } from '../../testbed/engines';
+import type { Node, PushedImage } from '../../testbed/engines';
+import { exportImage, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,8 +1,10 @@
 import * as fs from 'node:fs';
-import { newest, onRealNodes, reconcileRun, Run } from './real-nodes';
+import type { Run } from './real-nodes';
+import { newest, onRealNodes, reconcileRun } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { Deployment } from '../../testbed/deployment';
-import { buildImage, engine, FaultProxy, Node, PushedImage, pushImage, Registry } from '../../testbed/engines';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node, PushedImage } from '../../testbed/engines';
+import { buildImage, engine, FaultProxy, pushImage, Registry } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -3,7 +3,8 @@ import * as fs from 'node:fs';
 import { compressibleImage } from './compressible-image';
 import { deriveImage } from './derived-image';
 import { newest, onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
-import { FaultProxy, Node, pushImage, runOk, waitFor } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
+import { FaultProxy, pushImage, runOk, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,9 +1,12 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { App } from 'aws-cdk-lib';
-import { onRealNodes, Run, runsOfEvent, runsOfReconcile } from './real-nodes';
-import { CommandTarget, ControlPlane, Resource } from '../../testbed/aws';
-import { buildImage, Ecr, EventRuler, Image, Node, pushEvent, pushImage, Registry } from '../../testbed/engines';
+import type { App } from 'aws-cdk-lib';
+import type { Run } from './real-nodes';
+import { onRealNodes, runsOfEvent, runsOfReconcile } from './real-nodes';
+import type { CommandTarget, Resource } from '../../testbed/aws';
+import { ControlPlane } from '../../testbed/aws';
+import type { Image, Node } from '../../testbed/engines';
+import { buildImage, Ecr, EventRuler, pushEvent, pushImage, Registry } from '../../testbed/engines';
 import { parseSettings } from '../../testbed/settings';
 
 jest.setTimeout(120_000);

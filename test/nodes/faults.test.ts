@@ -1,8 +1,10 @@
 import * as fs from 'node:fs';
 import { Duration } from 'aws-cdk-lib';
-import { onRealNodes, pushRun, reconcileRun, repository, Run } from './real-nodes';
-import { Deployment } from '../../testbed/deployment';
-import { Fault, FaultProxy, FaultRule, Node, ProxiedRequest, PushedImage } from '../../testbed/engines';
+import type { Run } from './real-nodes';
+import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
+import type { Deployment } from '../../testbed/deployment';
+import type { Fault, FaultRule, Node, ProxiedRequest, PushedImage } from '../../testbed/engines';
+import { FaultProxy } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
 import { newest, onRealNodes, only, runsOfEvent } from './real-nodes';
-import { RenderedCommand } from '../../testbed/aws';
+import type { RenderedCommand } from '../../testbed/aws';
 import { documentsOf, renderCommand } from '../../testbed/aws/document';
-import { Deployment } from '../../testbed/deployment';
-import { Node, pushEvent } from '../../testbed/engines';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node } from '../../testbed/engines';
+import { pushEvent } from '../../testbed/engines';
 import { parseReport } from '../../testbed/report';
 
 jest.setTimeout(120_000);

@@ -2,7 +2,8 @@ import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import { deriveImage } from './derived-image';
 import { newest, onRealNodes, pushRun } from './real-nodes';
-import { buildImage, engine, Node, pushImage, waitFor } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
+import { buildImage, engine, pushImage, waitFor } from '../../testbed/engines';
 import { STATIC_PODS_FOLDER } from '../../testbed/node/static-pods';
 
 jest.setTimeout(120_000);

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import { onRealNodes, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { Node, PushedImage, runOk, waitFor } from '../../testbed/engines';
+import type { Node, PushedImage } from '../../testbed/engines';
+import { runOk, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(480_000);
 

@@ -5,7 +5,8 @@
  */
 import * as fs from 'node:fs';
 import { onRealNodes, pushRun, repository } from './real-nodes';
-import { engine, Node, NodeOptions, PullPolicy, PushedImage } from '../../testbed/engines';
+import type { Node, NodeOptions, PullPolicy, PushedImage } from '../../testbed/engines';
+import { engine } from '../../testbed/engines';
 import { OLDEST_KUBELET } from '../../testbed/node/node-files';
 
 jest.setTimeout(240_000);

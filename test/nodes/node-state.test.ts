@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
-import { Node } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,7 +1,8 @@
-import { onRealNodes, reconcileRun, repository, Run } from './real-nodes';
+import type { Run } from './real-nodes';
+import { onRealNodes, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { Deployment } from '../../testbed/deployment';
-import { Node, PushedImage } from '../../testbed/engines';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node, PushedImage } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

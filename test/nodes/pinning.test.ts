@@ -1,6 +1,6 @@
 import { newest, onRealNodes, only, pushRun, reconcileRun, repository, runsOfReconcile } from './real-nodes';
 import { ImagePrefetcher, ImageSelection } from '../../src';
-import { Node } from '../../testbed/engines';
+import type { Node } from '../../testbed/engines';
 import { PAUSE_IMAGE } from '../../testbed/node/node-files';
 import { newCluster } from '../fixture';
 

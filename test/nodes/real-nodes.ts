@@ -1,10 +1,13 @@
-import { Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
-import { ImagePrefetcher, ImagePrefetcherProps, ImageSelection, NodeLimit } from '../../src';
-import { EventResult, Invocation, ReconcileResult } from '../../testbed/aws';
+import type { ImagePrefetcherProps } from '../../src';
+import { ImagePrefetcher, ImageSelection, NodeLimit } from '../../src';
+import type { EventResult, Invocation, ReconcileResult } from '../../testbed/aws';
 import { Deployment } from '../../testbed/deployment';
-import { canMatchEvents, EventRuler, GateNode, missingForNodes, Node, NodeOptions, PushedImage, PushProps, Testbed } from '../../testbed/engines';
-import { ImageLine, NodeReport, reportOf } from '../../testbed/report';
+import type { GateNode, Node, NodeOptions, PushedImage, PushProps } from '../../testbed/engines';
+import { canMatchEvents, EventRuler, missingForNodes, Testbed } from '../../testbed/engines';
+import type { ImageLine, NodeReport } from '../../testbed/report';
+import { reportOf } from '../../testbed/report';
 import { newCluster, newStack } from '../fixture';
 
 // The CDK's own check of templates takes seconds to load; cfn-lint checks them in test/limits.

@@ -2,7 +2,8 @@ import * as fs from 'node:fs';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { onRealNodes, pushRun, reconcileRun } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { buildImage, Ecr, Node, pushImage, Registry, RegistryCredentials } from '../../testbed/engines';
+import type { Node, RegistryCredentials } from '../../testbed/engines';
+import { buildImage, Ecr, pushImage, Registry } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

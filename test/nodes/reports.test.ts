@@ -3,13 +3,15 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { Bed, onRealNodes, pushRun, repository } from './real-nodes';
+import type { Bed } from './real-nodes';
+import { onRealNodes, pushRun, repository } from './real-nodes';
 import { ImagePrefetcher, NodeSelection } from '../../src';
 import { runQuery } from '../../testbed/aws/logs-insights';
 import { publishedMetrics } from '../../testbed/aws/metric-filters';
-import { Deployment } from '../../testbed/deployment';
+import type { Deployment } from '../../testbed/deployment';
 import { missingForGateNodes } from '../../testbed/engines';
-import { ReportLine, reportLines } from '../../testbed/report';
+import type { ReportLine } from '../../testbed/report';
+import { reportLines } from '../../testbed/report';
 import { newCluster } from '../fixture';
 
 jest.setTimeout(240_000);

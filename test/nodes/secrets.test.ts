@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
 import * as http from 'node:http';
-import { AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { onRealNodes, only, repository, runsOfEvent } from './real-nodes';
-import { Node, RegistryCredentials, sleep, waitFor } from '../../testbed/engines';
+import type { Node, RegistryCredentials } from '../../testbed/engines';
+import { sleep, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

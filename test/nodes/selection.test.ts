@@ -1,7 +1,8 @@
 import * as crypto from 'node:crypto';
 import { onRealNodes, pushRun, reconcileRun, repository, runsOfEvent } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { buildImage, Image, pushEvent, pushImage } from '../../testbed/engines';
+import type { Image } from '../../testbed/engines';
+import { buildImage, pushEvent, pushImage } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Daemon, Node, waitFor, Workspace } from '../../testbed/engines';
+import type { Node, Workspace } from '../../testbed/engines';
+import { Daemon, waitFor } from '../../testbed/engines';
 
 /**
  * Listens, but takes up no connection: once the queue of those that wait is full, the kernel drops every packet that would

@@ -1,6 +1,7 @@
 /** A node as nodeadm's FastImagePull makes it: the real SOCI snapshotter in parallel pull mode, the kubelet's images through its socket. */
 import * as fs from 'node:fs';
-import { Bed, onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
+import type { Bed } from './real-nodes';
+import { onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
 import { engine } from '../../testbed/engines';
 import { SOCI_SOCKET } from '../../testbed/node/soci-files';
 

@@ -1,12 +1,14 @@
 import * as fs from 'node:fs';
 import * as http from 'node:http';
-import { AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Duration } from 'aws-cdk-lib';
-import { newest, onRealNodes, pushRun, reconcileRun, Run } from './real-nodes';
+import type { Run } from './real-nodes';
+import { newest, onRealNodes, pushRun, reconcileRun } from './real-nodes';
 import { silentHost } from './silent-host';
 import { ImageSelection } from '../../src';
-import { Deployment } from '../../testbed/deployment';
-import { FaultProxy, Node, PushedImage, waitFor } from '../../testbed/engines';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node, PushedImage } from '../../testbed/engines';
+import { FaultProxy, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,10 +1,11 @@
 import * as crypto from 'node:crypto';
 import * as http from 'node:http';
-import { AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { deriveImage } from './derived-image';
 import { newest, onRealNodes, pushRun, reconcileRun, repository } from './real-nodes';
 import { ImageSelection } from '../../src';
-import { buildImage, Image, Node, PushedImage, pushImage, Registry } from '../../testbed/engines';
+import type { Image, Node, PushedImage } from '../../testbed/engines';
+import { buildImage, pushImage, Registry } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

@@ -1,5 +1,6 @@
 import { Refused } from './errors';
-import { conditionsHold, glob, RequestContext } from './iam-conditions';
+import type { RequestContext } from './iam-conditions';
+import { conditionsHold, glob } from './iam-conditions';
 import { AWS_MANAGED_POLICIES } from './managed-policies';
 import type { Resource, Template } from './template';
 import type { Value } from './value';

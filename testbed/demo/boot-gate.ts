@@ -1,6 +1,7 @@
-import { Progress } from './progress';
-import { RealDeployment } from '../deployment';
-import { GateNode, missingForGateNodes } from '../engines';
+import type { Progress } from './progress';
+import type { RealDeployment } from '../deployment';
+import type { GateNode } from '../engines';
+import { missingForGateNodes } from '../engines';
 
 /** The user data of a node without the gate. */
 const NO_GATE = '#!/bin/sh\n';

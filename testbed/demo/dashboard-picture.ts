@@ -1,7 +1,8 @@
 import { readable, shown } from './readable';
 import { datapointsOf } from './watched';
 import type { Template } from '../aws';
-import { Row, runQuery } from '../aws/logs-insights';
+import type { Row } from '../aws/logs-insights';
+import { runQuery } from '../aws/logs-insights';
 import type { Datapoint } from '../aws/metric-filters';
 import type { ReportLine } from '../report';
 

@@ -1,4 +1,4 @@
-import { Step } from '../aws';
+import type { Step } from '../aws';
 
 /** Says on standard error what happens, with the seconds since the start. */
 export class Progress {

@@ -1,13 +1,16 @@
 import * as fs from 'node:fs';
-import { Stack } from 'aws-cdk-lib';
-import { GateDemo, gateDemo } from './boot-gate';
+import type { Stack } from 'aws-cdk-lib';
+import type { GateDemo } from './boot-gate';
+import { gateDemo } from './boot-gate';
 import { dashboardPicture } from './dashboard-picture';
-import { Progress } from './progress';
-import { Watched, watched } from './watched';
-import { Invocation } from '../aws';
+import type { Progress } from './progress';
+import type { Watched } from './watched';
+import { watched } from './watched';
+import type { Invocation } from '../aws';
 import { RealDeployment } from '../deployment';
-import { Node } from '../engines';
-import { ImageLine, reportLines, reportOf } from '../report';
+import type { Node } from '../engines';
+import type { ImageLine } from '../report';
+import { reportLines, reportOf } from '../report';
 
 const MEGABYTES = 1500;
 

@@ -1,6 +1,6 @@
-import { Stack } from 'aws-cdk-lib';
-import { Progress } from './progress';
-import { CommandTarget } from '../aws';
+import type { Stack } from 'aws-cdk-lib';
+import type { Progress } from './progress';
+import type { CommandTarget } from '../aws';
 import { Deployment } from '../deployment';
 import { ACCOUNT, canMatchEvents, EventRuler, pushEvent, REGION } from '../engines';
 

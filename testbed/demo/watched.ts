@@ -2,8 +2,10 @@ import { Console } from 'node:console';
 import type { Progress } from './progress';
 import { shown } from './readable';
 import type { Template } from '../aws';
-import { Row, runQuery } from '../aws/logs-insights';
-import { Datapoint, publishedMetrics } from '../aws/metric-filters';
+import type { Row } from '../aws/logs-insights';
+import { runQuery } from '../aws/logs-insights';
+import type { Datapoint } from '../aws/metric-filters';
+import { publishedMetrics } from '../aws/metric-filters';
 import type { ReportLine } from '../report';
 
 /** What CloudWatch would show of the reports that arrived. */

@@ -1,4 +1,4 @@
-import { Moto } from './moto';
+import type { Moto } from './moto';
 import { REGION } from '../place';
 
 export interface LogEvent {

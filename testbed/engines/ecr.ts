@@ -1,6 +1,6 @@
-import { Moto } from './moto';
+import type { Moto } from './moto';
 import { sleep } from './processes';
-import { RegistryCredentials } from './registry';
+import type { RegistryCredentials } from './registry';
 import { ACCOUNT, REGION } from '../place';
 
 export interface EcrImage {

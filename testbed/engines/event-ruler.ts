@@ -1,8 +1,9 @@
-import { ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import * as path from 'node:path';
 import * as readline from 'node:readline';
 import { CACHE_FOLDER } from './cache';
-import { Stoppable } from './workspace';
+import type { Stoppable } from './workspace';
 
 const FOLDER = path.join(CACHE_FOLDER, 'java');
 

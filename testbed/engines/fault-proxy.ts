@@ -1,8 +1,8 @@
 import * as http from 'node:http';
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { pipeline } from 'node:stream';
 import { sleep } from './processes';
-import { Workspace } from './workspace';
+import type { Workspace } from './workspace';
 
 /** What goes wrong with one request. */
 export type Fault =

@@ -7,7 +7,7 @@ import { CACHE_FOLDER } from './cache';
 import type { Image } from './oci-layout';
 import { fileEntry, readImage, writeImage, writeLayer } from './oci-layout';
 import { runOk } from './processes';
-import { Registry } from './registry';
+import type { Registry } from './registry';
 import { tar } from './tar';
 
 const BUSYBOX = '/bin/busybox';

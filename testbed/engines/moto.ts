@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pythonTool } from './cache';
 import { Daemon, freePort, waitFor } from './processes';
-import { Workspace } from './workspace';
+import type { Workspace } from './workspace';
 
 /** The AWS API: a moto server on the loopback address, for all accounts and regions. */
 export class Moto {

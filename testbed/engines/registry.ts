@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Daemon, freePort, runOk, signal, waitFor } from './processes';
-import { Workspace } from './workspace';
+import type { Workspace } from './workspace';
 
 export interface RegistryCredentials {
   readonly username: string;

@@ -1,4 +1,4 @@
-import { Moto } from './moto';
+import type { Moto } from './moto';
 import { REGION } from '../place';
 
 /** Systems Manager's Command documents, where the AWS CLI of a node finds them. */

@@ -1,6 +1,7 @@
 import { CloudWatchLogs } from './cloudwatch-logs';
 import { Ecr } from './ecr';
-import { EcrEvent, pushEvent } from './ecr-events';
+import type { EcrEvent } from './ecr-events';
+import { pushEvent } from './ecr-events';
 import { buildImage, pushImage } from './images';
 import { Moto } from './moto';
 import type { Image } from './oci-layout';
@@ -8,7 +9,8 @@ import { Registry } from './registry';
 import { SsmDocuments } from './ssm-documents';
 import { Workspace } from './workspace';
 import { GateNode } from '../node/gate-node';
-import { Node, NodeProps } from '../node/node';
+import type { NodeProps } from '../node/node';
+import { Node } from '../node/node';
 import { ACCOUNT } from '../place';
 
 export interface PushProps {

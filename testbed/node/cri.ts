@@ -1,6 +1,6 @@
 import { CONTAINERD_SOCKET } from './node-files';
 import { engine } from '../engines/cache';
-import { CommandResult } from '../engines/processes';
+import type { CommandResult } from '../engines/processes';
 
 export interface CriImage {
   readonly id: string;

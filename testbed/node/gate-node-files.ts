@@ -1,5 +1,6 @@
 import * as path from 'node:path';
-import { CONTAINERD_SOCKET, nodeFiles, nodeLinks, NodeSettings, PAUSE_IMAGE } from './node-files';
+import type { NodeSettings } from './node-files';
+import { CONTAINERD_SOCKET, nodeFiles, nodeLinks, PAUSE_IMAGE } from './node-files';
 import { CACHE_FOLDER, engine } from '../engines/cache';
 
 /** The image list of the CRI at the moment the kubelet starts. */

@@ -1,11 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { CriImage, parseImages } from './cri';
+import type { CriImage } from './cri';
+import { parseImages } from './cri';
 import { gateNodeFiles, gateNodeLinks, IMAGES_AT_KUBELET_START } from './gate-node-files';
-import { Node, NodeProps } from './node';
+import type { NodeProps } from './node';
+import { Node } from './node';
 import { CACHE_FOLDER } from '../engines/cache';
 import { waitFor } from '../engines/processes';
-import { Workspace } from '../engines/workspace';
+import type { Workspace } from '../engines/workspace';
 
 export interface GateNodeProps extends NodeProps {
   /** As EC2 hands it to the instance. */

@@ -1,4 +1,5 @@
-import { CONTAINERD_SOCKET, CREDENTIAL_PROVIDER_CONFIG, CREDENTIAL_PROVIDER_FOLDER, NodeSettings } from './node-files';
+import type { NodeSettings } from './node-files';
+import { CONTAINERD_SOCKET, CREDENTIAL_PROVIDER_CONFIG, CREDENTIAL_PROVIDER_FOLDER } from './node-files';
 import { STATIC_PODS_FOLDER } from './static-pods';
 
 const CONFIG = '/etc/kubernetes/kubelet/config.json';

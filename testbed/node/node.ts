@@ -2,16 +2,20 @@ import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { removeControlGroups } from './control-groups';
-import { Cri, CriImage } from './cri';
+import type { CriImage } from './cri';
+import { Cri } from './cri';
 import { InstanceMetadata } from './instance-metadata';
 import { kubeletArguments } from './kubelet-files';
-import { nodeFiles, nodeLinks, NodeSettings, OLDEST_KUBELET, PAUSE_IMAGE } from './node-files';
+import type { NodeSettings } from './node-files';
+import { nodeFiles, nodeLinks, OLDEST_KUBELET, PAUSE_IMAGE } from './node-files';
 import { SOCI_CONFIG, SOCI_SOCKET } from './soci-files';
-import { ContainerStatus, PullPolicy, STATIC_PODS_FOLDER, StaticPods } from './static-pods';
+import type { ContainerStatus, PullPolicy } from './static-pods';
+import { STATIC_PODS_FOLDER, StaticPods } from './static-pods';
 import { CACHE_FOLDER, engine } from '../engines/cache';
 import { buildImage, exportImage } from '../engines/images';
-import { CommandOptions, CommandResult, Daemon, freePort, run, waitFor } from '../engines/processes';
-import { Workspace } from '../engines/workspace';
+import type { CommandOptions, CommandResult } from '../engines/processes';
+import { Daemon, freePort, run, waitFor } from '../engines/processes';
+import type { Workspace } from '../engines/workspace';
 
 export interface NodeProps {
   readonly name: string;

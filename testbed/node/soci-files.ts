@@ -1,4 +1,5 @@
-import { CONTAINERD_SOCKET, NodeSettings } from './node-files';
+import type { NodeSettings } from './node-files';
+import { CONTAINERD_SOCKET } from './node-files';
 
 export const SOCI_SOCKET = '/run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock';
 export const SOCI_CONFIG = '/etc/soci-snapshotter-grpc/config.toml';

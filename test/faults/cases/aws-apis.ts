@@ -1,6 +1,6 @@
 import { awsError, calls, every, first } from './rules';
-import { ProxiedRequest } from '../../../testbed/engines';
-import { FaultCase } from '../fault-case';
+import type { ProxiedRequest } from '../../../testbed/engines';
+import type { FaultCase } from '../fault-case';
 
 const isDescribe = calls('DescribeImages');
 const isToken = calls('GetAuthorizationToken');

@@ -1,5 +1,5 @@
-import { FaultCase } from '../fault-case';
-import { Scene } from '../scene';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
 
 const FOLDER = '/etc/eks/image-credential-provider';
 

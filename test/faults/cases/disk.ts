@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
-import { FaultCase } from '../fault-case';
-import { Scene } from '../scene';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
 
 const DISK = '/var/lib/containerd';
 const STATE = '/run/cdk-eks-image-prefetcher';

@@ -3,8 +3,8 @@ import { every, status } from './rules';
 import { ImageSelection } from '../../../src';
 import { pushEvent } from '../../../testbed/engines';
 import { only, repository, runsOfEvent } from '../../nodes/real-nodes';
-import { FaultCase } from '../fault-case';
-import { Scene } from '../scene';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';

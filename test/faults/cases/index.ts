@@ -8,7 +8,7 @@ import { PROGRAM } from './program';
 import { QUEUE } from './queue';
 import { REGISTRY } from './registry';
 import { RUNTIME } from './runtime';
-import { FaultCase } from '../fault-case';
+import type { FaultCase } from '../fault-case';
 
 /** Every row of docs/faults.md, in its order. */
 export const CASES: FaultCase[] = [

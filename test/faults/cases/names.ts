@@ -1,4 +1,4 @@
-import { FaultCase } from '../fault-case';
+import type { FaultCase } from '../fault-case';
 
 /** What answers to names: the registry's, ECR's API and that of CloudWatch Logs. */
 export const NAMES: FaultCase[] = [

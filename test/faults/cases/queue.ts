@@ -1,8 +1,10 @@
-import { CommandTarget } from '../../../testbed/aws';
-import { PushedImage } from '../../../testbed/engines';
-import { Run, runsOfEvent, runsOfReconcile } from '../../nodes/real-nodes';
-import { FaultCase } from '../fault-case';
-import { isLayer, Scene } from '../scene';
+import type { CommandTarget } from '../../../testbed/aws';
+import type { PushedImage } from '../../../testbed/engines';
+import type { Run } from '../../nodes/real-nodes';
+import { runsOfEvent, runsOfReconcile } from '../../nodes/real-nodes';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
+import { isLayer } from '../scene';
 
 const PUSHES = 200;
 const IMAGES = 20;

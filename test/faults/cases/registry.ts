@@ -1,7 +1,8 @@
 import { every, first, status } from './rules';
-import { FaultRule } from '../../../testbed/engines';
-import { FaultCase } from '../fault-case';
-import { isLayer, isManifest, Scene } from '../scene';
+import type { FaultRule } from '../../../testbed/engines';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
+import { isLayer, isManifest } from '../scene';
 
 const registry = (rule: () => FaultRule) => ({ registry: proxy }: Scene) => { proxy.fault = rule(); };
 

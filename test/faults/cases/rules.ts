@@ -1,4 +1,4 @@
-import { Fault, FaultRule, ProxiedRequest } from '../../../testbed/engines';
+import type { Fault, FaultRule, ProxiedRequest } from '../../../testbed/engines';
 
 export const status = (code: number, body?: object): Fault => ({ kind: 'status', status: code, body });
 

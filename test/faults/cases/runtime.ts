@@ -1,6 +1,7 @@
 import { every } from './rules';
-import { FaultCase } from '../fault-case';
-import { isLayer, Scene } from '../scene';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
+import { isLayer } from '../scene';
 
 /** Layers stall, so that what happens meanwhile happens in the middle of a pull. */
 const stalled = ({ registry }: Scene) => { registry.fault = every(isLayer, { kind: 'stall', afterBytes: 100_000 }); };
