@@ -138,15 +138,13 @@ function script(settings: string[]): string[] {
     'SETTINGS',
     '# assets/image_prefetcher.py of cdk-eks-image-prefetcher, compressed: a document has no room for it as it is.',
     'import base64, gzip',
-    `exec(compile(gzip.decompress(base64.b85decode('${packed()}')), 'image_prefetcher.py', 'exec'))`,
+    `exec(compile(gzip.decompress(base64.b85decode('${PACKED}')), 'image_prefetcher.py', 'exec'))`,
     'PROGRAM',
   ];
 }
 
-function packed(): string {
-  // Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
-  return base85(gzipSync(NODE_PROGRAM, { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
-}
+/** Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals. */
+const PACKED = base85(gzipSync(NODE_PROGRAM, { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 
 /** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {
