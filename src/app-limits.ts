@@ -43,16 +43,20 @@ function isRule(construct: IConstruct): construct is CfnRule {
   return (construct as CfnRule).cfnResourceType === CfnRule.CFN_RESOURCE_TYPE_NAME;
 }
 
-/** Managed policies of a node role: its own, this prefetcher's, those of others in this app. */
-export function countPolicies(prefetcher: IConstruct, role: iam.IRole): void {
-  const ofApp = prefetcher.node.root.node.findAll()
+/** Managed policies of the node roles: their own, this prefetcher's, those of others in this app. */
+export function countPolicies(prefetcher: IConstruct, roles: iam.IRole[]): void {
+  const attachments = prefetcher.node.root.node.findAll()
     .filter((each): each is iam.ManagedPolicy => each instanceof iam.ManagedPolicy)
-    .filter(policy => rolesOf(policy).includes(identityOf(role)));
-  const ownArns = iam.Role.isRole(role) ? (role.node.defaultChild as iam.CfnRole | undefined)?.managedPolicyArns : undefined;
-  const own = ownArns ? (Stack.of(role).resolve(ownArns) as unknown[] | undefined ?? []).length : USUAL_POLICIES_OF_ROLE;
-  if (own + ofApp.length > MOST_POLICIES_OF_ROLE) {
-    Annotations.of(prefetcher).addWarningV2('cdk-eks-image-prefetcher:manyNodePolicies',
-      `node role '${role.node.path}' has ${own + ofApp.length} managed policies with '${prefetcher.node.path}', ${ofApp.length} of them made in this app, and IAM allows ${MOST_POLICIES_OF_ROLE}: raise the quota 'Managed policies attached to an IAM role' to 20, or let fewer prefetchers, or fewer repositories, share the role`);
+    .flatMap(rolesOf);
+  for (const role of roles) {
+    const identity = identityOf(role);
+    const ofApp = attachments.filter(name => name === identity).length;
+    const ownArns = iam.Role.isRole(role) ? (role.node.defaultChild as iam.CfnRole | undefined)?.managedPolicyArns : undefined;
+    const own = ownArns ? (Stack.of(role).resolve(ownArns) as unknown[] | undefined ?? []).length : USUAL_POLICIES_OF_ROLE;
+    if (own + ofApp > MOST_POLICIES_OF_ROLE) {
+      Annotations.of(prefetcher).addWarningV2('cdk-eks-image-prefetcher:manyNodePolicies',
+        `node role '${role.node.path}' has ${own + ofApp} managed policies with '${prefetcher.node.path}', ${ofApp} of them made in this app, and IAM allows ${MOST_POLICIES_OF_ROLE}: raise the quota 'Managed policies attached to an IAM role' to 20, or let fewer prefetchers, or fewer repositories, share the role`);
+    }
   }
 }
 

@@ -134,7 +134,7 @@ export class ImagePrefetcher extends Construct {
 
     // What AWS limits for an app as a whole.
     countRules(this);
-    permissions.roles.forEach(role => countPolicies(this, role));
+    countPolicies(this, permissions.roles);
     countExports(this, images);
     refuseMutualStacks(this, props.cluster, this.documentName);
   }
