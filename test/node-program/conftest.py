@@ -19,9 +19,9 @@ BROUGHT = 'cdk-eks-image-prefetcher/pulled'
 
 
 def load(path=PROGRAM):
-    spec = importlib.util.spec_from_file_location('image_prefetcher', path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules['image_prefetcher'] = module
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
 

@@ -1,7 +1,6 @@
 """The boot gate's own program: what it asks whom, and what it believes."""
 import contextlib
 import http.server
-import importlib.util
 import json
 import os
 import pathlib
@@ -11,6 +10,7 @@ import threading
 import time
 
 import pytest
+from conftest import load
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / 'assets' / 'boot-gate' / 'boot_gate.py'
 KEY = ('AKID', 'secret', 'session+/=token')
@@ -19,9 +19,7 @@ KEY = ('AKID', 'secret', 'session+/=token')
 @pytest.fixture
 def gate(monkeypatch, tmp_path):
     """A fresh copy for each test, which writes its report elsewhere and does not take time to try again."""
-    spec = importlib.util.spec_from_file_location('boot_gate', PROGRAM)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load(PROGRAM)
     monkeypatch.setattr(module, 'REPORT', str(tmp_path / 'run' / 'gate.json'))
     monkeypatch.setattr(module.random, 'uniform', lambda low, high: 0.01)
     for name in [name for name in os.environ if name.startswith('AWS_') or name.lower().endswith('_proxy')]:

@@ -1,29 +1,20 @@
 """The signatures of the programs on nodes against botocore's, over drawn requests; SIGNATURE_SEED=… repeats them."""
 import datetime
-import importlib.util
 import os
-import pathlib
 import random
 import string
 import time
 
 import pytest
+from conftest import ASSETS, load
 
 auth = pytest.importorskip('botocore.auth')
 from botocore.awsrequest import AWSRequest  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 
-ASSETS = pathlib.Path(__file__).resolve().parents[2] / 'assets'
 SEED = int(os.environ.get('SIGNATURE_SEED', time.time_ns() % 2 ** 31))
 REQUESTS = 5_000
 REGIONS = ['us-east-1', 'cn-north-1', 'us-gov-west-1', 'eusc-de-east-1', 'us-iso-east-1', 'ap-southeast-7']
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Drawn:
