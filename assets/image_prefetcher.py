@@ -215,6 +215,9 @@ class Deadline:
     def seconds_left(self) -> float:
         return 0 if STOPPED.is_set() else max(0, self.end - time.monotonic())
 
+    def why_over(self) -> str:
+        return '' if self.seconds_left() else 'stopped by SIGTERM' if STOPPED.is_set() else 'TimeoutSeconds is over'
+
 
 def backoff(attempt: int) -> float:
     """Seconds; jitter keeps a thousand nodes from asking again in step."""
@@ -1126,7 +1129,7 @@ class Images:
         service, endpoint = ('Image', self.node.images) if 'Image' in method else ('Runtime', self.node.containerd)
         left = self.deadline.seconds_left()
         if not left:
-            raise Failure('TimeoutSeconds is over', transient=False)
+            raise Failure(self.deadline.why_over(), transient=False)
         return grpc(endpoint, f'runtime.v1.{service}Service/{method}', request, message, answer, min(seconds, left), watch)
 
     def call(self, method: str, request: str, message: Message, answer: str) -> Message:
@@ -1347,7 +1350,7 @@ class Prefetch:
                 self.changed.wait(0.2)
         for image in self.in_order():
             if image.state != 'done':
-                self.finish(image, 'failed', f'{image.note} (TimeoutSeconds is over)')
+                self.finish(image, 'failed', f'{image.note} ({self.deadline.why_over()})'.strip())
         if self.pressed:
             self.relieve()
         if self.parameters.moment == 'reconcile' and self.deadline.seconds_left():
@@ -1648,8 +1651,8 @@ class Prefetch:
         elif image.gone and 'not found' in text.lower():
             self.finish(image, 'skipped', image.note)
         else:
-            over = ' (TimeoutSeconds is over)' * (not self.deadline.seconds_left())
-            self.finish(image, failure.outcome, text + over)
+            over = self.deadline.why_over()
+            self.finish(image, failure.outcome, text if over in text else f'{text} ({over})')
 
     def reject(self, image: Image, found: Present | None, why: str) -> None:
         """This node cannot run it: nothing of it stays, nothing else goes for it, and no other run of this boot tries."""

@@ -187,6 +187,18 @@ def test_a_report_comes_out_when_nothing_ever_answers(program, node):
     assert set(ran.outcomes.values()) == {'failed'} and 'TimeoutSeconds is over' in ran.reason(f'{APP}:v1')
 
 
+def test_a_run_that_is_ended_does_not_blame_its_time_limit(program, node):
+    def stop(name):
+        program.STOPPED.set()
+        raise program.Failure('curl was stopped')
+
+    node.before_pull = stop
+    node.push(APP, 'v1', 1)
+    ran = node.run(f'{APP}?newest=1', f'{HOST}/other:v1')
+    assert ran.reason(f'{APP}:v1') == 'curl was stopped (stopped by SIGTERM)'
+    assert 'TimeoutSeconds' not in str(ran.lines)
+
+
 # ---- Children ----
 
 def test_a_missing_program_is_named_at_once(program):
