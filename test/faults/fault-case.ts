@@ -25,8 +25,8 @@ export interface FaultCase {
   /** What the user must read. */
   readonly says?: RegExp;
   readonly alarms?: string[];
-  /** What is remembered until the node boots again, by design. */
-  readonly remembers?: RegExp;
+  /** What others, or by design we, keep for a while: lines like this, and what they are in words. */
+  readonly leaves?: readonly [RegExp, string];
   /** Before the run. */
   inject?(scene: Scene): Heal | void | Promise<Heal | void>;
   /** While it runs. */

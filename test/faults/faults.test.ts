@@ -1,10 +1,9 @@
 import { CASES } from './cases';
 import { leftBehind, takeInventory } from './left-behind';
-import type { Row } from './run-case';
-import { runCase } from './run-case';
+import { Row, runCase } from './run-case';
 import { Ground, on, Scene } from './scene';
-import { render, write } from './table';
-import type { NodeOptions } from '../../testbed/engines';
+import { keep, line, render } from './table';
+import { NodeOptions } from '../../testbed/engines';
 import { onRealNodes } from '../nodes/real-nodes';
 
 jest.setTimeout(600_000);
@@ -20,15 +19,20 @@ onRealNodes('faults', bed => {
     return grounds.get(name)!;
   }
 
-  // Only a run of all cases is the document's table.
   afterAll(() => {
     if (rows.length > 0) process.stderr.write(`${render(rows)}\n`);
-    if (rows.length === CASES.length) write(rows);
+    keep(rows, CASES.map(({ fault }) => fault));
   });
 
   test.each(CASES.map((one, at): [string, typeof one, string] => [one.fault, one, `fault-${at + 1}`]))('%s', async (_, one, repository) => {
     const scene = await Scene.set(bed, await ground(one.ground ?? 'usual'), repository, one.seconds ?? 300, one.props);
-    rows.push(await runCase(one, scene));
+    const row = await runCase(one, scene).catch((error: Error) => {
+      // Jest says it at the end of the file only.
+      process.stderr.write(`FAILED: ${one.fault}: ${error.message}\n`);
+      throw error;
+    });
+    rows.push(row);
+    process.stderr.write(`${line(row)}\n`);
   });
 
   // That nothing is left behind says something only because these are found.

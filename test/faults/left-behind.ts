@@ -20,11 +20,11 @@ export async function takeInventory(node: Node): Promise<Inventory> {
 }
 
 /** What is there now and was not before; containerd frees what it no longer needs a little later. */
-export async function leftBehind(node: Node, before: Inventory): Promise<string[]> {
+export async function leftBehind(node: Node, before: Inventory, expected = /^$/): Promise<string[]> {
   let left: string[] = [];
   await waitFor('nothing to be left', async () => {
     left = without(await takeInventory(node), [...before, ...KEPT]);
-    return left.length === 0 || undefined;
+    return left.every(line => expected.test(line)) || undefined;
   }, 20).catch(() => undefined);
   return left;
 }

@@ -128,7 +128,7 @@ export class Scene {
 
   /** Until containerd is in the middle of a layer. */
   async inTheMiddle(): Promise<void> {
-    await waitFor('a layer to be asked for', () => this.pulls().length > 0 && this.registry.requests.some(isLayer) || undefined, 60);
+    await waitFor('a layer to stand still', () => this.pulls().length > 0 && this.registry.stalled > 0 || undefined, 60);
   }
 
   on(script: string): Promise<string> {

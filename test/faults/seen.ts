@@ -33,8 +33,9 @@ export function whatIsSeen(lines: readonly ReportLine[]): Seen {
 /** What one run says in its output, in words: outcomes with their reasons, errors and notes. */
 export function saidBy(run: Run): string {
   const ofImages = new Map<string, number>();
-  for (const { outcome, reason } of run.images) {
-    const said = outcome + (reason ? `: ${reason}` : '');
+  for (const { image, outcome, reason } of run.images) {
+    // Many images may fail alike.
+    const said = outcome + (reason ? `: ${reason.split(image).join('IMAGE')}` : '');
     ofImages.set(said, (ofImages.get(said) ?? 0) + 1);
   }
   const { error, note, timedOut } = run.summary;

@@ -2,7 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Row } from './run-case';
 
-const FILE = path.join(__dirname, '..', '..', 'docs', 'faults.md');
+const ROOT = path.join(__dirname, '..', '..');
+const FILE = path.join(ROOT, 'docs', 'faults.md');
+const ROWS = path.join(ROOT, 'test-reports', 'faults.json');
 
 const HEADING = `# What happens when things break
 
@@ -18,9 +20,16 @@ snapshot of containerd's, or a file. Seconds are those of a busy machine with tw
   it, with the seconds that took in all.
 `;
 
+const HEADER = ['Fault', 'Run', 'What it says', 'Metrics', 'Alarm', 'Recovered', 'Left behind'];
+
 /** The table as Markdown. */
 export function render(rows: readonly Row[]): string {
-  const lines = rows.map(row => [
+  return `${HEADING}\n${toLine(HEADER)}\n${toLine(HEADER.map(() => '---'))}\n${rows.map(line).join('\n')}\n`;
+}
+
+/** One line of it. */
+export function line(row: Row): string {
+  return toLine([
     row.fault,
     row.status,
     shorten(row.said),
@@ -29,12 +38,15 @@ export function render(rows: readonly Row[]): string {
     row.sameRun ? `same run (${row.recoveredAfter.toFixed(0)} s)` : `${row.recoveredAfter.toFixed(1)} s`,
     row.left.join(', ') || 'nothing',
   ]);
-  const header = ['Fault', 'Run', 'What it says', 'Metrics', 'Alarm', 'Recovered', 'Left behind'];
-  return `${HEADING}\n${[header, header.map(() => '---'), ...lines].map(cells => `| ${cells.map(escape).join(' | ')} |`).join('\n')}\n`;
 }
 
-export function write(rows: readonly Row[]): void {
-  fs.writeFileSync(FILE, render(rows));
+/** Remembers these rows; once there is one for every fault, by this run or earlier ones, they are the table in the documentation. */
+export function keep(rows: readonly Row[], faults: readonly string[]): void {
+  const known: Record<string, Row> = fs.existsSync(ROWS) ? JSON.parse(fs.readFileSync(ROWS, 'utf8')) : {};
+  for (const row of rows) known[row.fault] = row;
+  fs.mkdirSync(path.dirname(ROWS), { recursive: true });
+  fs.writeFileSync(ROWS, JSON.stringify(known));
+  if (faults.every(fault => known[fault])) fs.writeFileSync(FILE, render(faults.map(fault => known[fault])));
 }
 
 /** The faults that the table in the documentation has rows for. */
@@ -53,6 +65,10 @@ function shorten(said: string): string {
     .replace(/127\.[\d.]+:\d+/g, 'ADDRESS')
     .replace(/sha256:[0-9a-f]{64}/g, 'sha256:…');
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
+}
+
+function toLine(cells: readonly string[]): string {
+  return `| ${cells.map(escape).join(' | ')} |`;
 }
 
 function escape(cell: string): string {

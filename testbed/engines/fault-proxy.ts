@@ -8,7 +8,7 @@ import type { Workspace } from './workspace';
 export type Fault =
   /** Answered without asking. @default - a body as registries have for errors */
   | { readonly kind: 'status'; readonly status: number; readonly body?: object }
-  /** Nothing comes; with `afterBytes`, nothing after that much of the body. */
+  /** Nothing comes; with `afterBytes`, nothing after that much of the body until there is another rule. */
   | { readonly kind: 'stall'; readonly afterBytes?: number }
   /** The connection breaks, after that much of the body. */
   | { readonly kind: 'reset'; readonly afterBytes: number }
@@ -36,6 +36,8 @@ const NO_FAULT: FaultRule = () => undefined;
 export class FaultProxy {
   fault = NO_FAULT;
   readonly requests: ProxiedRequest[] = [];
+  /** How many answers stand still half-way. */
+  stalled = 0;
   private readonly server: http.Server;
 
   constructor(workspace: Workspace, private readonly target: { readonly url: string }) {
@@ -84,31 +86,37 @@ export class FaultProxy {
   private forward(request: http.IncomingMessage, response: http.ServerResponse, url: string, fault: Fault | undefined): void {
     const upstream = http.request(`${this.target.url}${url}`, { method: request.method, headers: request.headers }, answer => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      pipeline(answer, body => spoiled(body, fault, () => request.socket.resetAndDestroy()), response, () => undefined);
+      pipeline(answer, body => this.spoiled(body, fault, response), response, () => undefined);
     });
     upstream.on('error', () => request.socket.destroy());
     response.on('close', () => upstream.destroy());
     request.pipe(upstream);
   }
-}
 
-/** The body, with what goes wrong in it. */
-async function* spoiled(body: AsyncIterable<Buffer>, fault: Fault | undefined, reset: () => void): AsyncGenerator<Buffer> {
-  let passed = 0;
-  for await (const data of body) {
-    if (fault?.kind === 'corrupt' && passed === 0) {
-      yield Buffer.concat([Buffer.from([data[0] + 1]), data.subarray(1)]);
-    } else if (fault?.kind === 'trickle') {
-      yield* trickle(data, fault.bytesPerSecond);
-    } else {
-      yield data;
+  /** The body, with what goes wrong in it. */
+  private async* spoiled(body: AsyncIterable<Buffer>, fault: Fault | undefined, response: http.ServerResponse): AsyncGenerator<Buffer> {
+    const rule = this.fault;
+    let passed = 0;
+    for await (const data of body) {
+      if (fault?.kind === 'corrupt' && passed === 0) {
+        yield Buffer.concat([Buffer.from([data[0] + 1]), data.subarray(1)]);
+      } else if (fault?.kind === 'trickle') {
+        yield* trickle(data, fault.bytesPerSecond);
+      } else {
+        yield data;
+      }
+      passed += data.length;
+      if (fault?.kind === 'stall' && passed >= fault.afterBytes!) await this.standStill(rule, response);
+      if (fault?.kind === 'reset' && passed >= fault.afterBytes) break;
     }
-    passed += data.length;
-    // Until the client gives up.
-    if (fault?.kind === 'stall' && passed >= fault.afterBytes!) await new Promise(() => undefined);
-    if (fault?.kind === 'reset' && passed >= fault.afterBytes) break;
+    if (fault?.kind === 'reset') response.socket?.resetAndDestroy();
   }
-  if (fault?.kind === 'reset') reset();
+
+  private async standStill(rule: FaultRule, response: http.ServerResponse): Promise<void> {
+    this.stalled++;
+    while (this.fault === rule && !response.destroyed) await sleep(20);
+    this.stalled--;
+  }
 }
 
 async function* trickle(data: Buffer, bytesPerSecond: number): AsyncGenerator<Buffer> {

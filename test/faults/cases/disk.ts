@@ -33,7 +33,7 @@ export const DISK_FULL: FaultCase[] = [
     },
     status: 'Failed',
     outcome: 'refused',
-    says: /refused: the disk is 100\.0% full/,
+    says: /refused: the disk is (100\.0|99\.\d)% full/,
   },
   {
     fault: 'The disk for images fills up in the middle of a pull',

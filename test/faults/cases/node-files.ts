@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
-import { every, status } from './rules';
-import type { FaultCase } from '../fault-case';
-import type { Scene } from '../scene';
+import { status } from './rules';
+import { FaultCase } from '../fault-case';
+import { Scene } from '../scene';
 
 const CONFIG = '/etc/kubernetes/kubelet/config.json';
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
@@ -133,12 +133,5 @@ export const NODE_FILES: FaultCase[] = [
     },
     status: 'Success',
     outcome: 'pulled',
-  },
-  {
-    fault: 'Every layer of the registry is denied (403)',
-    inject: ({ registry }) => { registry.fault = every(() => true, status(403)); },
-    status: 'Failed',
-    outcome: 'failed',
-    says: /403/,
   },
 ];

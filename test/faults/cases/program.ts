@@ -39,7 +39,8 @@ export const PROGRAM: FaultCase[] = [
     fault: 'The node program is killed (KILL) in the middle of a pull',
     inject: stalled,
     meanwhile: signal('KILL', scene => scene.programs()),
-    status: 'Failed',
+    // So the agent reports the exit code 137.
+    status: 'ExecutionTimedOut',
     says: /no report/,
     alarms: ['missing reports'],
   },

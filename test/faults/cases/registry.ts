@@ -110,4 +110,11 @@ export const REGISTRY: FaultCase[] = [
     outcome: 'failed',
     says: /403 Forbidden/,
   },
+  {
+    fault: 'The registry denies everything (403)',
+    inject: registry(() => every(() => true, status(403))),
+    status: 'Failed',
+    outcome: 'failed',
+    says: /403 Forbidden/,
+  },
 ];
