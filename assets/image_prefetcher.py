@@ -1897,10 +1897,14 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
             send_report(aws, parameters, str(summary['instance']), events)
         if os.path.exists(gate):
             os.remove(gate)
-        if parameters:
-            write_file(reported)
     except (Failure, OSError, ValueError) as problem:
         print(json.dumps(dict(unreported=report.scrub(problem, 300))), flush=True)
+        return
+    try:
+        if parameters:
+            write_file(reported)
+    except OSError:
+        pass  # without it the next run only says more than it had to
 
 
 if __name__ == '__main__':

@@ -103,6 +103,13 @@ def fd(text):
     return read
 
 
+def test_what_was_sent_is_not_called_unreported_where_nothing_can_be_written(program, node, run):
+    os.mkdir(program.STATE + '/reported')
+    node.push(APP, 'v1', 1)
+    _, lines, events = run(f'{APP}?newest=1')
+    assert [one.get('outcome') for one in events] == ['pulled', None] and 'unreported' not in str(lines)
+
+
 def test_the_first_run_since_boot_sends_every_line_later_ones_only_changes(node, run):
     node.push(APP, 'v1', 1)
     code, lines, events = run(f'{APP}?newest=1', SSM_Revision='0123456789abcdef')
