@@ -41,6 +41,7 @@ APT_PROGRAMS=(
   setpriv:util-linux
   mkfs.ext4:e2fsprogs
   debootstrap:debootstrap
+  faketime:faketime
   shellcheck:shellcheck
   python3:python3
   mvn:maven
@@ -148,6 +149,7 @@ consequence() {
   case $1 in
     python3) echo "the tests of the node program, cfn-lint and the ECR stand-in can't run" ;;
     mvn | javac) echo "event patterns can't be matched by AWS's event-ruler" ;;
+    faketime) echo "a clock that is off can't be tested" ;;
     shellcheck) echo "shell scripts are not checked" ;;
     debootstrap) echo "the boot gate can't be tested with a real systemd" ;;
     *) echo "real nodes can't run; the demo only explains what they would do" ;;
