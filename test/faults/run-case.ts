@@ -44,8 +44,10 @@ export async function runCase(one: FaultCase, scene: Scene): Promise<Row> {
   if (statuses !== one.status || !(one.says ?? /^/).test(said)) {
     throw new Error(`expected ${one.status}${one.says ? `, saying ${one.says}` : ''}; got ${statuses}, saying: ${said}`);
   }
-  const seen = whatIsSeen(log);
-  expect(seen.alarms).toEqual(one.alarms ?? (one.outcome === 'failed' ? ['failures'] : []));
+  const seen = whatIsSeen(scene.deployment.plane.template, log);
+  expect(seen.alarms).toEqual(one.alarms ?? (one.outcome === 'failed' ? ['Failures'] : []));
+  // The query answers where something was not brought, and only there.
+  expect(seen.answers.length > 0).toBe((seen.metrics.Failures ?? 0) + (seen.metrics.Refusals ?? 0) > 0);
   if (one.outcome !== undefined) expect(runs.map(run => run.outcomes[scene.pushed.reference])).toContain(one.outcome);
   await one.expect?.(runs, scene);
 

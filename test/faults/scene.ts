@@ -1,16 +1,15 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { Stack } from 'aws-cdk-lib';
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { NameServer } from './name-server';
-import type { ReportLine } from './seen';
-import type { ImagePrefetcherProps } from '../../src';
-import type { CommandOutput, CommandTarget } from '../../testbed/aws';
-import type { Deployment } from '../../testbed/deployment';
-import type { Node, NodeOptions, NodeProcess, PushedImage } from '../../testbed/engines';
-import { FaultProxy, waitFor } from '../../testbed/engines';
-import type { Bed, Run } from '../nodes/real-nodes';
-import { pushRun, reconcileRun, repository } from '../nodes/real-nodes';
+import { logGroupOf } from './seen';
+import { ImagePrefetcher, ImagePrefetcherProps, NodeLimit } from '../../src';
+import { CommandOutput, CommandTarget } from '../../testbed/aws';
+import { LoggedLine } from '../../testbed/aws/metric-filters';
+import { Deployment } from '../../testbed/deployment';
+import { FaultProxy, Node, NodeOptions, NodeProcess, PushedImage, waitFor } from '../../testbed/engines';
+import { newCluster } from '../fixture';
+import { Bed, pushRun, reconcileRun, repository, Run } from '../nodes/real-nodes';
 
 const METADATA = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
 const PLUGINS = '/etc/eks/image-credential-provider';
@@ -66,8 +65,13 @@ export class Scene {
   static async set(bed: Bed, ground: Ground, name: string, seconds: number, props: Props = () => ({})): Promise<Scene> {
     ground.calm();
     for (const proxy of Object.values(ground.proxies)) proxy.requests.length = 0;
-    const timeout = Duration.seconds(seconds);
-    const deployment = await bed.deployPrefetcher(stack => ({ repositories: [repository(stack, name)], timeout, ...props(stack) }));
+    const stack = bed.newStack();
+    const cluster = newCluster(stack);
+    new ImagePrefetcher(stack, 'Prefetcher', {
+      cluster, nodegroups: [cluster.addNodegroupCapacity('Gpu')], repositories: [repository(stack, name)],
+      timeout: Duration.seconds(seconds), maxConcurrency: NodeLimit.percent(100), ...props(stack),
+    }).addAlarms();
+    const deployment = await bed.deploy(stack);
     const scene = new Scene(bed, ground, name, deployment);
     deployment.fleet.push(scene.target);
     return scene;
@@ -102,10 +106,9 @@ export class Scene {
   }
 
   /** What the node has reported to the prefetcher's log group. */
-  async log(): Promise<ReportLine[]> {
-    const { template } = this.deployment.plane;
-    const events = await this.bed.testbed.logs.events(template.ref(template.resources('AWS::Logs::LogGroup')[0].logicalId));
-    return events.map(({ message }) => JSON.parse(message));
+  async log(): Promise<LoggedLine[]> {
+    const events = await this.bed.testbed.logs.events(logGroupOf(this.deployment.plane.template));
+    return events.map(({ stream, timestamp, message }) => ({ stream, timestamp, line: JSON.parse(message) }));
   }
 
   /** The node program's processes. */

@@ -1,33 +1,40 @@
-import type { Run } from '../nodes/real-nodes';
-
-/** A line of the node program, as JSON. */
-export type ReportLine = Record<string, any>;
+import { Template } from '../../testbed/aws';
+import { runQuery } from '../../testbed/aws/logs-insights';
+import { LoggedLine, publishedMetrics } from '../../testbed/aws/metric-filters';
+import { Run } from '../nodes/real-nodes';
 
 /** What a user sees of a fault who looks at CloudWatch only. */
 export interface Seen {
-  /** Metrics that are not zero, by name. */
+  /** Metrics that count something, by name. */
   readonly metrics: Record<string, number>;
+  /** Alarms that go off, should it go on like this. */
   readonly alarms: string[];
+  /** Answers of the saved query `failures-by-reason`. */
+  readonly answers: string[];
 }
 
-const METRIC_OF_OUTCOME: Record<string, string> = { pulled: 'Pulls', failed: 'Failures', refused: 'Refusals' };
+export function logGroupOf(template: Template): string {
+  return template.ref(template.resources('AWS::Logs::LogGroup')[0].logicalId);
+}
 
-/** Metrics and alarms that the lines in the log group make. */
-export function whatIsSeen(lines: readonly ReportLine[]): Seen {
-  const names = lines.flatMap(({ outcome, summary }) => {
-    if (!summary) return METRIC_OF_OUTCOME[outcome] ?? [];
-    return summary.moment === 'gate' && summary.timedOut ? ['Reports', 'GateTimeouts'] : ['Reports'];
-  });
+/** What metric filters, alarms and the saved query of a template make of the lines in its log group. */
+export function whatIsSeen(template: Template, lines: readonly LoggedLine[]): Seen {
   const metrics: Record<string, number> = {};
-  for (const name of names) metrics[name] = (metrics[name] ?? 0) + 1;
+  for (const { name, value, unit } of publishedMetrics(template, logGroupOf(template), lines)) {
+    if (unit === 'Count') metrics[name] = (metrics[name] ?? 0) + value;
+  }
+  const query = template.resources('AWS::Logs::QueryDefinition').find(({ properties }) => properties.Name.endsWith('/failures-by-reason'))!;
   return {
     metrics,
-    alarms: [
-      ...metrics.Failures ? ['failures'] : [],
-      ...metrics.GateTimeouts ? ['gate time-outs'] : [],
-      ...metrics.Reports ? [] : ['missing reports'],
-    ],
+    alarms: template.resources('AWS::CloudWatch::Alarm').map(({ properties }) => properties).filter(alarm => goesOff(alarm, metrics[alarm.MetricName]))
+      .map(alarm => alarm.MetricName === 'Reports' ? 'MissingReports' : alarm.MetricName),
+    answers: runQuery(query.properties.QueryString, lines).map(({ times, why }) => `${times} × ${why}`),
   };
+}
+
+function goesOff(alarm: Record<string, any>, sum: number | undefined): boolean {
+  if (sum === undefined) return alarm.TreatMissingData === 'breaching';
+  return alarm.ComparisonOperator === 'LessThanThreshold' ? sum < alarm.Threshold : sum >= alarm.Threshold;
 }
 
 /** What one run says in its output, in words: outcomes with their reasons, errors and notes. */

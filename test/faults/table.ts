@@ -15,12 +15,13 @@ snapshot of containerd's, or a file. Seconds are those of a busy machine with tw
 
 - **Run**: the status of the command in Systems Manager.
 - **What it says**: outcomes and reasons of its report, shortened.
-- **Metrics** and **Alarm**: what the lines in the log group make of it, until it is recovered.
+- **Metrics** and **Alarm**: what the lines in the log group make of it until it is recovered, and which of \`addAlarms()\` goes off.
+- **Query**: what the saved query \`failures-by-reason\` answers.
 - **Recovered**: seconds from when the fault was gone until the image was there, by the next run; *same run* where the one that met the fault brought
   it, with the seconds that took in all.
 `;
 
-const HEADER = ['Fault', 'Run', 'What it says', 'Metrics', 'Alarm', 'Recovered', 'Left behind'];
+const HEADER = ['Fault', 'Run', 'What it says', 'Metrics', 'Alarm', 'Query', 'Recovered', 'Left behind'];
 
 /** The table as Markdown. */
 export function render(rows: readonly Row[]): string {
@@ -35,6 +36,7 @@ export function line(row: Row): string {
     shorten(row.said),
     Object.entries(row.metrics).map(([name, count]) => `${name} ${count}`).join(', ') || 'none',
     row.alarms.join(', ') || 'none',
+    row.answers.length > 1 ? `${row.answers.length} reasons` : row.answers.length === 1 ? 'this reason' : 'no answer',
     row.sameRun ? `same run (${row.recoveredAfter.toFixed(0)} s)` : `${row.recoveredAfter.toFixed(1)} s`,
     row.left.join(', ') || 'nothing',
   ]);
@@ -62,6 +64,7 @@ function shorten(said: string): string {
     .replace(/http:\/\/(\w+)\.internal:\d+[^\s";]*(?=[\s";]|: )/g, 'http://$1/…')
     .replace(/(\w+)\.internal:\d+/g, '$1')
     .replace(/\.\.\.[\w./-]*\/fault-\d+(:\w+)?/g, '...IMAGE')
+    .replace(/\/var\/lib\/amazon\/ssm\/\S+\/_script\.sh/g, 'SCRIPT')
     .replace(/127\.[\d.]+:\d+/g, 'ADDRESS')
     .replace(/sha256:[0-9a-f]{64}/g, 'sha256:…');
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;

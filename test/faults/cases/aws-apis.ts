@@ -22,7 +22,7 @@ export const ECR_API: FaultCase[] = [
     inject: ({ ecr }) => { ecr.fault = every(isDescribe, throttled); },
     status: 'Failed',
     says: /failed: DescribeImages: ThrottlingException/,
-    alarms: ['failures'],
+    alarms: ['Failures'],
   },
   {
     fault: 'The node may not call ecr:DescribeImages',
@@ -30,7 +30,7 @@ export const ECR_API: FaultCase[] = [
     inject: ({ ecr }) => { ecr.fault = every(isDescribe, denied('ecr:DescribeImages')); },
     status: 'Failed',
     says: /allow ecr:DescribeImages on this repository to the role of this node/,
-    alarms: ['failures'],
+    alarms: ['Failures'],
   },
   {
     fault: 'The node may not call ecr:DescribeImages, at a push',
@@ -44,7 +44,7 @@ export const ECR_API: FaultCase[] = [
     inject: ({ ecr }) => { ecr.fault = every(isDescribe, { kind: 'stall' }); },
     status: 'Failed',
     says: /failed: .*did not answer|failed: .*timed out/,
-    alarms: ['failures'],
+    alarms: ['Failures'],
   },
   {
     fault: 'DescribeImages answers with an empty object',
@@ -52,7 +52,7 @@ export const ECR_API: FaultCase[] = [
     inject: ({ ecr }) => { ecr.fault = every(isDescribe, { kind: 'status', status: 200, body: {} }); },
     status: 'Failed',
     says: /DescribeImages answered nonsense/,
-    alarms: ['failures'],
+    alarms: ['Failures'],
   },
   {
     fault: 'ECR says that the repository has no images',
@@ -111,7 +111,7 @@ export const METADATA: FaultCase[] = [
     status: 'Failed',
     says: /failed: /,
     // Without credentials nothing is reported to the log group.
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'The metadata service knows no role yet, for a while',
@@ -130,7 +130,7 @@ export const LOGS: FaultCase[] = [
     status: 'Success',
     outcome: 'pulled',
     says: /unreported: /,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'The node may not write to the log group',
@@ -138,7 +138,7 @@ export const LOGS: FaultCase[] = [
     status: 'Success',
     outcome: 'pulled',
     says: /unreported: PutLogEvents: AccessDeniedException/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'CloudWatch Logs throttles',
@@ -146,6 +146,6 @@ export const LOGS: FaultCase[] = [
     status: 'Success',
     outcome: 'pulled',
     says: /unreported: PutLogEvents: ThrottlingException/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
 ];

@@ -79,11 +79,13 @@ export const DISK_FULL: FaultCase[] = [
     inject: over(`mount -t tmpfs -o nr_inodes=1,mode=700 none ${STATE}`),
     status: 'Failed',
     says: /error: .*No space left on device/,
+    alarms: ['Failures'],
   },
   {
     fault: '/run is read-only',
     inject: over(`mount -t tmpfs -o ro,mode=700 none ${STATE}`),
     status: 'Failed',
     says: /error: .*Read-only file system/,
+    alarms: ['Failures'],
   },
 ];

@@ -9,7 +9,7 @@ export const NAMES: FaultCase[] = [
     outcome: 'failed',
     says: /lookup registry|Could not resolve/,
     // It cannot report either.
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'DNS does not answer',
@@ -17,7 +17,7 @@ export const NAMES: FaultCase[] = [
     status: 'Failed',
     outcome: 'failed',
     says: /lookup registry|Could not resolve/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'DNS fails and comes back while the node tries',

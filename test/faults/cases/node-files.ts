@@ -4,7 +4,7 @@ import { FaultCase } from '../fault-case';
 import { Scene } from '../scene';
 
 const CONFIG = '/etc/kubernetes/kubelet/config.json';
-const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+const FAKETIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
 /** How far a clock may be off in a signed request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html */
 const SKEW_MINUTES = 5;
 
@@ -81,6 +81,7 @@ export const NODE_FILES: FaultCase[] = [
     inject: written(`${CONFIG}.d/50-nobody.conf`, JSON.stringify({ imageServiceEndpoint: 'unix:///run/nobody.sock' })),
     status: 'Failed',
     says: /error: the node is not ready: unix:\/\/\/run\/nobody\.sock/,
+    alarms: ['Failures'],
   },
   {
     fault: 'Others than root can write the credential providers\' configuration',
@@ -97,33 +98,34 @@ export const NODE_FILES: FaultCase[] = [
     inject: missing('/usr/bin/curl'),
     status: 'Failed',
     says: /error: cannot run curl: No such file or directory/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'curl is too old for HTTP/2',
     inject: instead('/usr/bin/curl', 'case "$*" in *http2*) echo "curl: option --http2-prior-knowledge: the installed libcurl version does not support this" >&2; exit 4;; esac; exec curl.away "$@"'),
     status: 'Failed',
     says: /error: this curl cannot speak HTTP\/2/,
+    alarms: ['Failures'],
   },
   {
     fault: 'Python is missing',
     inject: missing('/usr/bin/python3'),
     status: 'Failed',
     says: /no report; standard error: .*python3: not found/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'The clock is a day slow',
     moment: 'reconcile',
     inject: async scene => {
-      if (!fs.existsSync(FAKETIME)) throw new Error(`${FAKETIME} is not there: install the Debian package libfaketime`);
+      if (!fs.existsSync(FAKETIME)) throw new Error(`${FAKETIME} is not there: testbed/setup.sh installs it on Debian and Ubuntu`);
       const restore = await instead('/usr/bin/python3', `LD_PRELOAD=${FAKETIME} FAKETIME=-1d exec python3.away "$@"`)(scene);
       refuseOldSignatures(scene);
       return restore;
     },
     status: 'Failed',
     says: /failed: DescribeImages: InvalidSignatureException: Signature expired/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'The SSM agent is too old for parameters as environment variables',

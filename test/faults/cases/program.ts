@@ -42,7 +42,7 @@ export const PROGRAM: FaultCase[] = [
     // So the agent reports the exit code 137.
     status: 'ExecutionTimedOut',
     says: /no report/,
-    alarms: ['missing reports'],
+    alarms: ['MissingReports'],
   },
   {
     fault: 'curl is ended (TERM) in the middle of a pull',

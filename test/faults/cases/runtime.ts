@@ -11,6 +11,9 @@ async function kill(scene: Scene, name: 'containerd' | 'kubelet'): Promise<void>
   await scene.untilSeen(() => scene.daemons(name).length === 0);
 }
 
+/** It holds what it had of a pull by a lease of its own. */
+const OF_CONTAINERD = [/^lease .*gc\.expire|^snapshot extract-/, 'sometimes what containerd had of that pull; it lets go of it after a day'] as const;
+
 /** containerd and the kubelet end and start again: before a pull, and in the middle of one. */
 export const RUNTIME: FaultCase[] = [
   {
@@ -22,6 +25,7 @@ export const RUNTIME: FaultCase[] = [
       scene.ground.calm();
       await scene.node.startContainerd();
     },
+    leaves: OF_CONTAINERD,
     status: 'Success',
     outcome: 'pulled',
   },
@@ -35,7 +39,7 @@ export const RUNTIME: FaultCase[] = [
       scene.ground.calm();
       await scene.node.startContainerd();
     },
-    leaves: [/^lease .*gc\.expire|^snapshot extract-/, 'what containerd holds by a lease of a day: its own, of the pull in which it was killed'],
+    leaves: OF_CONTAINERD,
     status: 'Success',
     outcome: 'pulled',
   },
@@ -58,7 +62,7 @@ export const RUNTIME: FaultCase[] = [
     },
     status: 'Failed',
     says: /error: the node is not ready: unix:\/\/\/run\/containerd\/containerd.sock/,
-    alarms: [],
+    alarms: ['Failures'],
   },
   {
     fault: 'The kubelet is restarted in the middle of a pull',
@@ -92,6 +96,6 @@ export const RUNTIME: FaultCase[] = [
     },
     status: 'Failed',
     says: /error: the node is not ready: the kubelet does not run/,
-    alarms: [],
+    alarms: ['Failures'],
   },
 ];
