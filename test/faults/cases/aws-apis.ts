@@ -89,9 +89,9 @@ const isCredentials = ({ path }: ProxiedRequest) => path.includes('/iam/security
 /** The instance's metadata, of which the node's credentials are. */
 export const METADATA: FaultCase[] = [
   {
-    fault: 'The metadata service takes half a second for each answer',
+    fault: 'The metadata service takes 0.2 seconds for each answer',
     moment: 'reconcile',
-    inject: ({ metadata }) => { metadata.fault = every(() => true, { kind: 'delay', milliseconds: 500 }); },
+    inject: ({ metadata }) => { metadata.fault = every(() => true, { kind: 'delay', milliseconds: 200 }); },
     status: 'Success',
     outcome: 'pulled',
   },
