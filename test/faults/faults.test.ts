@@ -1,9 +1,10 @@
 import { CASES } from './cases';
 import { leftBehind, takeInventory } from './left-behind';
-import { Row, runCase } from './run-case';
+import type { Row } from './run-case';
+import { runCase } from './run-case';
 import { Ground, on, Scene } from './scene';
-import { keep, line, render } from './table';
-import { NodeOptions } from '../../testbed/engines';
+import { keep, render, toRow } from './table';
+import type { NodeOptions } from '../../testbed/engines';
 import { onRealNodes } from '../nodes/real-nodes';
 
 jest.setTimeout(600_000);
@@ -32,7 +33,7 @@ onRealNodes('faults', bed => {
       throw error;
     });
     rows.push(row);
-    process.stderr.write(`${line(row)}\n`);
+    process.stderr.write(`${toRow(row)}\n`);
   });
 
   // That nothing is left behind says something only because these are found.

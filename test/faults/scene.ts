@@ -1,15 +1,19 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { NameServer } from './name-server';
 import { logGroupOf } from './seen';
-import { ImagePrefetcher, ImagePrefetcherProps, NodeLimit } from '../../src';
-import { CommandOutput, CommandTarget } from '../../testbed/aws';
-import { LoggedLine } from '../../testbed/aws/metric-filters';
-import { Deployment } from '../../testbed/deployment';
-import { FaultProxy, Node, NodeOptions, NodeProcess, PushedImage, waitFor } from '../../testbed/engines';
+import type { ImagePrefetcherProps } from '../../src';
+import { ImagePrefetcher, NodeLimit } from '../../src';
+import type { CommandOutput, CommandTarget } from '../../testbed/aws';
+import type { LoggedLine } from '../../testbed/aws/metric-filters';
+import type { Deployment } from '../../testbed/deployment';
+import type { Node, NodeOptions, NodeProcess, PushedImage } from '../../testbed/engines';
+import { FaultProxy, waitFor } from '../../testbed/engines';
 import { newCluster } from '../fixture';
-import { Bed, pushRun, reconcileRun, repository, Run } from '../nodes/real-nodes';
+import type { Bed, Run } from '../nodes/real-nodes';
+import { pushRun, reconcileRun, repository } from '../nodes/real-nodes';
 
 const METADATA = 'AWS_EC2_METADATA_SERVICE_ENDPOINT';
 const PLUGINS = '/etc/eks/image-credential-provider';
@@ -68,8 +72,12 @@ export class Scene {
     const stack = bed.newStack();
     const cluster = newCluster(stack);
     new ImagePrefetcher(stack, 'Prefetcher', {
-      cluster, nodegroups: [cluster.addNodegroupCapacity('Gpu')], repositories: [repository(stack, name)],
-      timeout: Duration.seconds(seconds), maxConcurrency: NodeLimit.percent(100), ...props(stack),
+      cluster,
+      nodegroups: [cluster.addNodegroupCapacity('Gpu')],
+      repositories: [repository(stack, name)],
+      timeout: Duration.seconds(seconds),
+      maxConcurrency: NodeLimit.percent(100),
+      ...props(stack),
     }).addAlarms();
     const deployment = await bed.deploy(stack);
     const scene = new Scene(bed, ground, name, deployment);

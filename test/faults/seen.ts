@@ -1,7 +1,8 @@
-import { Template } from '../../testbed/aws';
+import type { Template } from '../../testbed/aws';
 import { runQuery } from '../../testbed/aws/logs-insights';
-import { LoggedLine, publishedMetrics } from '../../testbed/aws/metric-filters';
-import { Run } from '../nodes/real-nodes';
+import type { LoggedLine } from '../../testbed/aws/metric-filters';
+import { publishedMetrics } from '../../testbed/aws/metric-filters';
+import type { Run } from '../nodes/real-nodes';
 
 /** What a user sees of a fault who looks at CloudWatch only. */
 export interface Seen {

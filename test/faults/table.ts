@@ -25,11 +25,11 @@ const HEADER = ['Fault', 'Run', 'What it says', 'Metrics', 'Alarm', 'Query', 'Re
 
 /** The table as Markdown. */
 export function render(rows: readonly Row[]): string {
-  return `${HEADING}\n${toLine(HEADER)}\n${toLine(HEADER.map(() => '---'))}\n${rows.map(line).join('\n')}\n`;
+  return `${HEADING}\n${toLine(HEADER)}\n${toLine(HEADER.map(() => '---'))}\n${rows.map(toRow).join('\n')}\n`;
 }
 
 /** One line of it. */
-export function line(row: Row): string {
+export function toRow(row: Row): string {
   return toLine([
     row.fault,
     row.status,

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { status } from './rules';
-import { FaultCase } from '../fault-case';
-import { Scene } from '../scene';
+import type { FaultCase } from '../fault-case';
+import type { Scene } from '../scene';
 
 const CONFIG = '/etc/kubernetes/kubelet/config.json';
 const FAKETIME = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
