@@ -59,6 +59,13 @@ export class ImagePrefetcher extends Construct {
   public readonly rules: events.Rule[];
 
   /**
+   * The role by which the rules start the runbooks.
+   *
+   * @default - none, where there are no rules
+   */
+  public readonly eventsRole?: iam.IRole;
+
+  /**
    * The queue for push events that started no runbook.
    *
    * @default - none, where there are no rules
@@ -67,6 +74,13 @@ export class ImagePrefetcher extends Construct {
 
   /** Ids of the State Manager associations; none without `reconcile`. */
   public readonly associationIds: string[];
+
+  /**
+   * The role by which State Manager dispatches the associations.
+   *
+   * @default - none, without `reconcile`
+   */
+  public readonly dispatchRole?: iam.IRole;
 
   /** What others may be allowed to do with this prefetcher. */
   public readonly grants: ImagePrefetcherGrants;
@@ -117,12 +131,14 @@ export class ImagePrefetcher extends Construct {
       ? new Push(this, 'Push', { images, runbooks, deadLetterQueue: props.deadLetterQueue, eventBus: props.eventBus })
       : undefined;
     this.rules = push?.rules ?? [];
+    this.eventsRole = push?.role;
     this.deadLetterQueue = push?.deadLetterQueue;
 
     // What brings joining nodes, and all of them again and again, to the whole list.
     this.reconcileEvery = props.reconcile ?? true ? props.reconcileEvery ?? Duration.minutes(30) : undefined;
     const reconcile = this.reconcileEvery && new Reconcile(this, 'Reconcile', { document, targets, every: this.reconcileEvery });
     this.associationIds = reconcile?.associationIds ?? [];
+    this.dispatchRole = reconcile?.role;
     if (!reconcile && this.rules.length === 0) {
       throw new Error(`'${this.node.path}' must run at some moment, got reconcile false and no image whose push raises an event here: leave reconcile on, or give eventBus`);
     }

@@ -24,6 +24,7 @@ export interface PushProps {
 export class Push extends Construct {
   /** None when no image can be pushed where its event arrives. */
   public readonly rules: events.Rule[];
+  public readonly role?: iam.IRole;
   public readonly deadLetterQueue?: sqs.IQueue;
 
   constructor(scope: Construct, id: string, props: PushProps) {
@@ -34,8 +35,8 @@ export class Push extends Construct {
     if (sources.length === 0) return;
 
     const { all: runbooks, role: automationRole } = props.runbooks;
-    const role = createEventsRole(this, 'Role');
-    startStatements(this, runbooks.map(({ runbookName }) => runbookName), automationRole).forEach(statement => role.addToPolicy(statement));
+    const role = this.role = createEventsRole(this, 'Role');
+    startStatements(this, runbooks.map(({ runbookName }) => runbookName), automationRole).forEach(statement => role.addToPrincipalPolicy(statement));
     const deadLetterQueue = this.deadLetterQueue = deadLetters(this, props.deadLetterQueue);
 
     for (const source of sources) {

@@ -1,4 +1,5 @@
 import type { Duration } from 'aws-cdk-lib';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import { CfnAssociation } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import type { CommandDocument } from './command-document';
@@ -25,11 +26,12 @@ export interface ReconcileProps {
  */
 export class Reconcile extends Construct {
   public readonly associationIds: string[];
+  public readonly role: iam.IRole;
 
   constructor(scope: Construct, id: string, props: ReconcileProps) {
     super(scope, id);
 
-    const role = createDispatchRole(this, 'DispatchRole', props.document.documentName, props.targets);
+    const role = this.role = createDispatchRole(this, 'DispatchRole', props.document.documentName, props.targets);
     this.associationIds = props.targets.map((target, index) => {
       const association = new CfnAssociation(this, numbered('Association', index), {
         name: props.document.documentName,

@@ -265,6 +265,19 @@ test('300 repositories and 60 node groups become valid resources', () => {
   expect(new Set(pulled.map(flat)).size).toBe(300);
 });
 
+test('what it is made of can be read', () => {
+  const { stack, prefetcher } = prefetch();
+  const { documentName, runbookNames, rules, automationRole, eventsRole, dispatchRole, associationIds, deadLetterQueue } = prefetcher;
+  expect(stack.resolve([documentName, ...runbookNames, ...associationIds].map(name => stack.resolve(name)))).toEqual([
+    { Ref: expect.stringContaining('PrefetcherDocument') }, { Ref: expect.stringContaining('Runbook') }, { 'Fn::GetAtt': [expect.stringContaining('Association'), 'AssociationId'] },
+  ]);
+  expect(rules).toHaveLength(1);
+  expect([automationRole, eventsRole, dispatchRole].map(role => role?.node.path)).toEqual([
+    'Stack/Prefetcher/Runbooks/Role', 'Stack/Prefetcher/Push/Role', 'Stack/Prefetcher/Reconcile/DispatchRole',
+  ]);
+  expect(deadLetterQueue?.node.path).toBe('Stack/Prefetcher/Push/DeadLetterQueue');
+});
+
 test('the template is the same at every synth', () => {
   expect(prefetch().template().toJSON()).toEqual(prefetch().template().toJSON());
 });
