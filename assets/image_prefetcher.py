@@ -188,7 +188,7 @@ def parse_parameters(settings: str, environment: Mapping[str, str], arguments: l
 # ---- What goes wrong, and until when to try ----
 
 # Whatever is not known to last is tried again. Words of references and addresses don't count, nor is the metadata
-# service believed, which knows no role yet while an instance starts.
+# service believed, which knows no role yet while an instance starts. All of these are words of registries, runtimes and APIs.
 LASTING = re.compile(r'not ?found|denied|unauthori[sz]ed|forbidden|\b40[01345]\b|no match for platform|no space left'
                      '|Invalid(Param|Signa)|does not exist|no basic auth|unsupported|unrecognized|not implemented', re.I)
 LASTING_CODES = 3, 5, 7, 12, 16  # https://grpc.io/docs/guides/status-codes/

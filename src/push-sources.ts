@@ -52,7 +52,7 @@ export function pushSources(scope: Construct, images: ImageSelectionConfig[], ev
     const { repositoryNames } = getOrAdd(place.byTags, JSON.stringify(tags), { tags, repositoryNames: [] });
     if (!repositoryNames.includes(image.path)) repositoryNames.push(image.path);
   }
-  return [...places.values()].flatMap(({ byTags, ...place }) => intoRules([...byTags.values()]).map(each => ({ ...place, images: each })));
+  return [...places.values()].flatMap(({ byTags, ...place }) => intoRules(scope, [...byTags.values()]).map(each => ({ ...place, images: each })));
 }
 
 function getOrAdd<T>(map: Map<string, T>, key: string, value: T): T {
@@ -76,11 +76,11 @@ function wantedTags(images: ImageSelectionConfig[]): { image: ImageSelectionConf
 }
 
 /** Cuts long lists of repositories, and puts short ones together. A rule with wildcards stays by itself: EventBridge counts how much they make it try. */
-function intoRules(groups: PushedImages[]): PushedImages[][] {
+function intoRules(scope: Construct, groups: PushedImages[]): PushedImages[][] {
   const choices = groups.flatMap(({ tags, repositoryNames }) => {
     const characters = JSON.stringify(tags).length;
     if (characters > CHARACTERS_OF_TAGS * 1.5) {
-      throw new Error(`a tag filter must fit into an event pattern, in about ${CHARACTERS_OF_TAGS} characters, got ${characters}: use fewer patterns with *, or several selections of the repository`);
+      throw new Error(`a tag filter of '${scope.node.scope!.node.path}' must fit into an event pattern, in about ${CHARACTERS_OF_TAGS} characters, got ${characters}: use fewer patterns with *, or several selections of the repository`);
     }
     const budget = CHARACTERS_OF_PATTERN - CHARACTERS_AROUND - characters;
     return chunkByLength(repositoryNames, name => name, budget).map(names => ({ tags, repositoryNames: names }));

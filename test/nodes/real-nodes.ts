@@ -13,11 +13,16 @@ import { newCluster, newStack } from '../fixture';
 // The CDK's own check of templates takes seconds to load; cfn-lint checks them in test/limits.
 process.env.CDK_VALIDATION = 'false';
 
-/** Tests on real nodes, which share a registry and an ECR API. Where none can run, they are skipped and the reasons printed. */
-export function onRealNodes(name: string, tests: (bed: Bed) => void): void {
-  const missing = [...missingForNodes(), ...(canMatchEvents() ? [] : ['Java and AWS\'s event-ruler, which match events, are not there'])];
+/**
+ * Tests on real nodes, which share a registry and an ECR API. Where none can run, they are skipped and the reasons printed.
+ *
+ * @param alsoMissing what is not there of what these tests need beside
+ */
+export function onRealNodes(name: string, tests: (bed: Bed) => void, alsoMissing: string[] = []): void {
+  const missing = [...missingForNodes(), ...(canMatchEvents() ? [] : ['Java and AWS\'s event-ruler, which match events, are not there']), ...alsoMissing];
   // Jest swallows what the console says of a file whose tests are all skipped.
   if (missing.length > 0) process.stderr.write(`not tested on real nodes: ${name}, because ${missing.join('; ')}\n`);
+  // Skipped only where this machine cannot run them, and with the reasons above.
   (missing.length > 0 ? describe.skip : describe)(name, () => {
     const bed = new Bed();
     beforeAll(() => bed.start(), 120_000);
