@@ -27,12 +27,6 @@ async function fill(node: Node, megabytes: number): Promise<void> {
   await runOk(['fallocate', '-l', `${megabytes}M`, node.hostPath(FILLER)]);
 }
 
-/**
- * What a disk must stay below where a pull is stopped half-way: what it writes between two looks of the program on a busy machine is a
- * few percent of these small disks, and nothing of a node's. The kubelet frees to 80 %.
- */
-const STOPPED_BELOW = 80;
-
 /** The fullest the disk was while something ran. */
 async function peakWhile<T>(node: Node, work: Promise<T>): Promise<{ peak: number; result: T }> {
   let peak = usage(node);
@@ -72,7 +66,7 @@ onRealNodes('the disk guard', bed => {
     const { peak, result } = await peakWhile(node, pushRun(deployment, large));
     expect(result).toMatchObject({ status: 'Failed', outcomes: { [large.reference]: 'refused' }, summary: { refused: 1, failed: 0 } });
     expect(result.line(large.reference)!.reason).toMatch(/the disk is \d+\.\d% full of 0\.\d GiB, .*MaxDiskUsage is 75%/);
-    expect(peak).toBeLessThan(STOPPED_BELOW);
+    expect(peak).toBeLessThan(75);
 
     const reconciled = await reconcileRun(deployment);
     expect(reconciled).toMatchObject({ outcomes: { [large.reference]: 'refused', [small.reference]: 'pulled' }, summary: { refused: 1, failed: 0, pulled: 1 } });
@@ -130,7 +124,7 @@ onRealNodes('the disk guard', bed => {
 
     const { peak, result } = await peakWhile(node, reconcileRun(deployment));
     expect(result.outcomes).toEqual({ [zeta.reference]: 'pulled', [alpha.reference]: 'refused', [beta.reference]: 'pulled' });
-    expect(peak).toBeLessThan(STOPPED_BELOW);
+    expect(peak).toBeLessThan(75);
   });
 
   test('takes the threshold from maxDiskUsage', async () => {
