@@ -1220,6 +1220,7 @@ class Images:
 # ---- Pull slots and the disk guard ----
 
 PATIENCE = 0.5  # seconds that answers about the first of the list are waited for before others are pulled
+STOPPING = 0.01, 4_000_000  # seconds, and bytes beside, from the decision to stop a pull until containerd writes no more
 SILENCE = 20  # seconds until a pull from a host that answers nobody must have begun to bring something
 STANDSTILL = 4_000_000  # bytes: pulls that bring less in that time hold up no other
 FOREIGN = 'this node cannot run it'
@@ -1257,6 +1258,7 @@ class Disk:
 
     def __init__(self, mount: str, parameters: Parameters, kubelet_limit: int) -> None:
         self.mount = mount
+        self.looks: collections.deque[tuple[float, float, float]] = collections.deque(maxlen=32)  # when, room, how late
         self.limit = min(parameters.max_usage, kubelet_limit)
         self.why = (f'MaxDiskUsage is {parameters.max_usage}%' if self.limit == parameters.max_usage else
                     f'the kubelet deletes images from {kubelet_limit + 1}% on (imageGCHighThresholdPercent)')
@@ -1268,6 +1270,19 @@ class Disk:
         used = max((all_ - free) / all_ for all_, free in (
             (figures.f_blocks, figures.f_bavail), (figures.f_files, figures.f_favail)) if all_)
         return total * (self.limit / 100 - used)
+
+    def look(self, late: float) -> tuple[bool, float]:
+        """Whether what fills it must stop, this look being `late` seconds late; and how many to wait until the next one."""
+        room, now = self.room(), time.monotonic()
+        self.looks.append((now, room, late))
+        while len(self.looks) > 3 and now - self.looks[1][0] > 0.03:
+            self.looks.popleft()
+        since, before, _ = self.looks[0]
+        rate = max(0, before - room) / max(now - since, 0.02)
+        pause = max(0.002, min(1, room / max(4e9, 8 * rate)))
+        # Should it go on like this, and the next look be as late as any of these, that one would come too late.
+        seconds = pause + max(one for _, _, one in self.looks) + STOPPING[0]
+        return room < rate * seconds + STOPPING[1] * (rate > 0), pause
 
     def words(self) -> str:
         figures = os.statvfs(self.mount)
@@ -1554,7 +1569,7 @@ class Prefetch:
         least = self.too_large.facts.get(image.key(), -1)
         if room < 0 or not known and room <= least * 1.02:
             raise Failure(self.disk.words() + '; an earlier pull was stopped there' * (room >= 0), outcome='refused')
-        self.pull_once(image, room)
+        self.pull_once(image)
         found, config = self.store.status(image.name)
         if not found:
             raise Failure('pulled, but the CRI does not list it')
@@ -1587,24 +1602,21 @@ class Prefetch:
             pass  # that name is there with another digest: a pull moves it
         return False
 
-    def pull_once(self, image: Image, room: float) -> None:
-        seen = room, time.monotonic()
+    def pull_once(self, image: Image) -> None:
+        due = time.monotonic()
 
         def watch() -> float:
-            nonlocal seen
-            left, now = self.disk.room(), time.monotonic()
-            rate = max(0, seen[0] - left) / max(now - seen[1], 0.02)
-            seen = left, now
+            nonlocal due
             with self.changed:
-                last = [one for one in self.running() if not one.stopped][-1:]
-                # Before it is past the threshold, should it go on like this.
-                if left < rate / 25 and last == [image]:
+                full, pause = self.disk.look(max(0, time.monotonic() - due))
+                due = time.monotonic() + pause
+                if full and [one for one in self.running() if not one.stopped][-1:] == [image]:
                     image.stopped = True
+                    self.disk.looks.clear()  # for the others it counts from now on
                     raise Failure('stopped half-way: ' + self.disk.words(), outcome='refused')
             if image.quiet and time.time() - image.begun > SILENCE and not self.store.ingests(image.begun):
                 raise Failure(f'{image.host} does not answer', transient=False)
-            # By then no disk can be full.
-            return max(0.02, min(1, left / max(2e9, 4 * rate)))
+            return pause
 
         if image.quiet and image.host in self.kept:
             raise Failure(f'{image.host} does not answer', transient=False)
