@@ -65,6 +65,7 @@ export class Ecr {
     const replaced = known
       .find(other => other.imageDigest !== image.digest && other.imageTags?.length === 1 && other.imageTags[0] === image.tag);
     await this.put(image, contentSize(image.manifest));
+    this.lastPush.set(image.repository, secondsNow());
     if (replaced) {
       // moto forgets an image that loses its last tag; ECR keeps it untagged.
       const { tag, ...untagged } = image;
@@ -90,11 +91,14 @@ export class Ecr {
 
   /** moto counts push times in whole seconds; "the newest" needs an order. */
   private async notInTheSameSecond(repository: string): Promise<void> {
-    while (Math.floor(Date.now() / 1000) <= (this.lastPush.get(repository) ?? 0)) {
+    while (secondsNow() <= (this.lastPush.get(repository) ?? 0)) {
       await sleep(50);
     }
-    this.lastPush.set(repository, Math.floor(Date.now() / 1000));
   }
+}
+
+function secondsNow(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 /** Bytes of the layers; an index has none. */
