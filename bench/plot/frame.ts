@@ -10,11 +10,13 @@ export function svg(height: number, label: string, content: string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escape(label)}">`,
     '  <style>',
-    '    text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 14px; font-weight: 600 } .small { fill: #59636e }',
+    '    .page { fill: #ffffff } text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 14px; font-weight: 600 } .small { fill: #59636e }',
     '    .middle { text-anchor: middle } .end { text-anchor: end } .grid { stroke: #d1d9e0 } .line { fill: none; stroke-width: 2 } .limit { stroke: #59636e; stroke-dasharray: 4 3 }',
     `    ${colours(0)}`,
-    `    @media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .small { fill: #9198a1 } .grid { stroke: #3d444d } .limit { stroke: #9198a1 } ${colours(1)} }`,
+    `    @media (prefers-color-scheme: dark) { .page { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 } .grid { stroke: #3d444d } .limit { stroke: #9198a1 } ${colours(1)} }`,
     '  </style>',
+    // The reader's system says dark, the page that shows this may be light all the same.
+    `  <rect class="page" width="${WIDTH}" height="${height}" rx="6"/>`,
     ...content.map(each => `  ${each}`),
     '</svg>',
     '',
