@@ -1,17 +1,16 @@
 import type { Node } from '../../testbed/engines';
-import { canMatchEvents } from '../../testbed/engines';
+import { canMatchEvents, FaultProxy } from '../../testbed/engines';
 import type { Bed } from '../bed';
 import { forget, pushRuns } from '../bed';
 import { inTurns } from '../pairs';
 import type { Row } from '../row';
-import { ThrottledWay } from '../throttled-way';
 
 /** So slow that the nodes wait for their ways, as they do on EC2, and not for the processors that they share here. */
 const MEGABYTES_PER_SECOND = 10;
 
 /** A node with a way to the registry that is its own. */
 export async function addNodeOnItsOwnWay(bed: Bed, deployment: Parameters<Bed['addNode']>[0], megabytesPerSecond = MEGABYTES_PER_SECOND): Promise<Node> {
-  const way = bed.testbed.workspace.track(new ThrottledWay(bed.testbed.registry.url, megabytesPerSecond));
+  const way = new FaultProxy(bed.testbed.workspace, bed.testbed.registry, megabytesPerSecond);
   await way.start();
   return bed.addNode(deployment, { registries: { [bed.testbed.ecr.registryHost]: way.url } });
 }

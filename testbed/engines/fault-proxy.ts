@@ -2,7 +2,9 @@ import * as http from 'node:http';
 import type * as net from 'node:net';
 import { pipeline } from 'node:stream';
 import { sleep } from './processes';
-import type { Workspace } from './workspace';
+import type { Stoppable, Workspace } from './workspace';
+
+const SLICE_MS = 20;
 
 /** What goes wrong with one request. */
 export type Fault =
@@ -32,15 +34,17 @@ export type FaultRule = (request: ProxiedRequest) => Fault | undefined;
 
 const NO_FAULT: FaultRule = () => undefined;
 
-/** A proxy in front of a registry or API, or one that HTTP clients are told to use, that can let requests fail in chosen ways. */
-export class FaultProxy {
+/** A proxy in front of a registry or API, or one that HTTP clients are told to use, that can let requests fail in chosen ways, and be slow. */
+export class FaultProxy implements Stoppable {
   fault = NO_FAULT;
   readonly requests: ProxiedRequest[] = [];
   /** How many answers stand still half-way. */
   stalled = 0;
   private readonly server: http.Server;
+  /** When the way of so many megabytes a second is free again, which all answers share. */
+  private free = 0;
 
-  constructor(workspace: Workspace, private readonly target: { readonly url: string }) {
+  constructor(workspace: Pick<Workspace, 'track'>, private readonly target: { readonly url: string }, private readonly megabytesPerSecond = Infinity) {
     this.server = http.createServer((request, response) => this.handle(request, response));
     workspace.track(this);
   }
@@ -98,6 +102,7 @@ export class FaultProxy {
     const rule = this.fault;
     let passed = 0;
     for await (const data of body) {
+      await this.turn(data);
       if (fault?.kind === 'corrupt' && passed === 0) {
         yield Buffer.concat([Buffer.from([data[0] + 1]), data.subarray(1)]);
       } else if (fault?.kind === 'trickle') {
@@ -110,6 +115,16 @@ export class FaultProxy {
       if (fault?.kind === 'reset' && passed >= fault.afterBytes) break;
     }
     if (fault?.kind === 'reset') response.socket?.resetAndDestroy();
+  }
+
+  /** Each piece waits until those before it would be through. */
+  private async turn(piece: Buffer): Promise<void> {
+    const now = performance.now();
+    this.free = Math.max(this.free, now) + piece.length / this.megabytesPerSecond / 1000;
+    const wait = this.free - now;
+    if (wait >= SLICE_MS) {
+      await sleep(wait);
+    }
   }
 
   private async standStill(rule: FaultRule, response: http.ServerResponse): Promise<void> {
