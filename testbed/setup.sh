@@ -302,12 +302,17 @@ reference_reader() {
 }
 
 build_reference_reader() {
-  local source status=0
+  build_own reference-reader "$here/reference-reader/main.go" 1.22 "github.com/distribution/reference $REFERENCE_VERSION"
+}
+
+# build_own NAME FILE GO_VERSION REQUIRED: a program of ours, in one file, upon one library.
+build_own() {
+  local name=$1 file=$2 go=$3 required=$4 source status=0
   source=$(mktemp -d)
-  { cp "$here/reference-reader/main.go" "$source" &&
-    printf 'module testbed/reference-reader\n\ngo 1.22\n\nrequire github.com/distribution/reference %s\n' "$REFERENCE_VERSION" >"$source/go.mod" &&
+  { cp "$file" "$source" &&
+    printf 'module testbed/%s\n\ngo %s\n\nrequire %s\n' "$name" "$go" "$required" >"$source/go.mod" &&
     (cd "$source" && go mod tidy) &&
-    build reference-reader "$source" . -ldflags '-s -w'; } || status=$?
+    build "$name" "$source" . -ldflags '-s -w'; } || status=$?
   rm -rf "$source"
   return "$status"
 }
@@ -322,14 +327,7 @@ soci() {
 }
 
 build_soci() {
-  local source status=0
-  source=$(mktemp -d)
-  { cp "$here/engines/soci/main.go" "$source" &&
-    printf 'module testbed/soci\n\ngo 1.26.0\n\nrequire github.com/awslabs/soci-snapshotter %s\n' "$SOCI_VERSION" >"$source/go.mod" &&
-    (cd "$source" && go mod tidy) &&
-    CGO_ENABLED=1 build soci-snapshotter-grpc "$source" . -ldflags '-s -w'; } || status=$?
-  rm -rf "$source"
-  return "$status"
+  CGO_ENABLED=1 build_own soci-snapshotter-grpc "$here/engines/soci/main.go" 1.26.0 "github.com/awslabs/soci-snapshotter $SOCI_VERSION"
 }
 
 # The Python of Amazon Linux 2023, for nodes: pyenv's, else Debian's.
