@@ -6,11 +6,10 @@ import { imageOfPlace, imageOfRepository } from './ecr-repository';
 import { parseReference, validateDigest, validateRepositoryName, validateTag } from './image-reference';
 import type { ImageSelectionConfig } from './image-selection-config';
 import { isToken } from './known-later';
-import { imagesOfManifests } from './manifests';
+import { imagesOfManifests, validateManifests } from './manifests';
 import { namedImages } from './named-images';
 import type { TagFilter } from './tag-filter';
 import { validateTagFilter } from './tag-patterns';
-import { validateList } from './validate-list';
 
 /** Options of `ImageSelection.repository()`. */
 export interface RepositoryImagesOptions {
@@ -87,11 +86,11 @@ export abstract class ImageSelection {
    * containers and image volumes of whatever has a pod template (Deployment, CronJob, List, Argo Rollout, RayCluster, …).
    * Each image counts as in `registry()`.
    *
-   * @param manifests parsed manifests, as `cluster.addManifest()` takes them
-   * @throws an error at synth when they name no image, or one that is no image name
+   * @param manifests parsed manifests, as `cluster.addManifest()` takes them; one of them may be a list (all documents of a file)
+   * @throws an error at synth for a text (parse it first), when they name no image, or one that is no image name
    */
-  public static manifests(...manifests: Record<string, any>[]): ImageSelection {
-    validateList('manifests of an ImageSelection', manifests, ': leave empty documents out');
+  public static manifests(...manifests: any[]): ImageSelection {
+    validateManifests(manifests);
     return new NamedSelection(() => imagesOfManifests(manifests));
   }
 

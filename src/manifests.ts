@@ -2,6 +2,7 @@ import { CfnResource } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { IConstruct } from 'constructs';
 import { spelledOut } from './spelled-out';
+import { validateList } from './validate-list';
 
 const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'];
 
@@ -12,6 +13,16 @@ export function imagesOfManifests(manifests: unknown[]): string[] {
     throw new Error(`manifests of an ImageSelection must name an image in containers, initContainers, ephemeralContainers or image volumes, got none in ${manifests.map(nameOf).join(', ') || 'no manifest'}`);
   }
   return images;
+}
+
+/** A text or a path of a file is not read here: which parser, is the user's choice. */
+export function validateManifests(manifests: unknown[]): void {
+  validateList('manifests of an ImageSelection', manifests, ': leave empty documents out');
+  const odd = manifests.find(manifest => typeof manifest !== 'object');
+  if (odd !== undefined) {
+    const got = typeof odd === 'string' ? `the text '${odd.slice(0, 60)}'` : typeof odd;
+    throw new Error(`manifests of an ImageSelection must be parsed manifests or KubernetesManifest constructs, got ${got}: read the file and parse it first`);
+  }
 }
 
 /** Whatever the kind, a pod template is where containers are listed. */

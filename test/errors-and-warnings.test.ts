@@ -73,6 +73,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a registry that can\'t exist': image(() => ImageSelection.registry('my_registry.example.com/app:v1')),
   'a repository that is not there': image(() => ImageSelection.tag(undefined as any, 'v1')),
   'manifests without an image': image(() => ImageSelection.manifests({ kind: 'Service', metadata: { name: 'web' } })),
+  'a text for a manifest': image(() => ImageSelection.manifests('k8s/app.yaml')),
   'another construct for a manifest': withRepositories(repository => ({ images: [ImageSelection.kubernetesManifests(repository())] })),
   'an image name known only at deployment': image(() => ImageSelection.registry(Fn.importValue('Image'))),
   'a tag pattern known only at deployment': tags({ include: [Lazy.string({ produce: () => 'v*' })] }),

@@ -38,8 +38,6 @@ import software.amazon.awscdk.services.sqs.Queue;
 
 /** Everything that the library offers, in one stack: examples/whole-api in Java. */
 public final class WholeApi {
-  // Manifests are variable arguments of a generic type, of which javac warns callers.
-  @SuppressWarnings("unchecked")
   public static void main(final String[] args) {
     App app = new App();
     Stack stack = new Stack(app, "WholeApi");
