@@ -46,6 +46,12 @@ export class Cri {
     await this.ok(['pull', reference], credentials ? { CRICTL_CREDS: `${credentials.username}:${credentials.password}` } : {});
   }
 
+  /** When a container started, in milliseconds since 1970. */
+  async startedAt(containerId: string): Promise<number> {
+    const { status } = JSON.parse(await this.ok(['inspect', '-o', 'json', containerId])) as { status: { startedAt: string } };
+    return Date.parse(status.startedAt);
+  }
+
   async removeImage(reference: string): Promise<void> {
     await this.ok(['rmi', reference]);
   }

@@ -51,6 +51,8 @@ export interface ScriptResult {
 export interface PodStart {
   /** From the manifest to ready, in milliseconds. */
   readonly ms: number;
+  /** Of that, until its container had started: the kubelet notices it at its next look, of which it takes one a second. */
+  readonly startedMs: number;
   /** Of that, what the kubelet says the pull took; 0 without one. */
   readonly imageMs: number;
   /** Whether the kubelet had the image pulled. One that is there may be asked for again, without layers. */
@@ -61,6 +63,8 @@ export interface PodStart {
 
 /** What became of a pod, and what the kubelet said about its image. */
 export interface PodOutcome extends ContainerStatus {
+  /** When its manifest was there, in milliseconds since 1970. */
+  readonly began: number;
   readonly ms: number;
   /** The kubelet's events about the image, such as Pulling, Pulled, Failed. */
   readonly events: KubeletEvent[];
@@ -155,6 +159,7 @@ export class Node {
     const pulls = outcome.events.map(({ message }) => /^Successfully pulled image .* in (\S+) \(/.exec(message)?.[1]).filter(text => text !== undefined);
     return {
       ms: outcome.ms,
+      startedMs: await this.cri.startedAt(outcome.containerId) - outcome.began,
       imageMs: pulls.reduce((sum, text) => sum + milliseconds(text), 0),
       pulled: pulls.length > 0,
       imageId: outcome.imageId,
@@ -172,7 +177,7 @@ export class Node {
       return now?.ready || /^(ErrImage|ImagePull|InvalidImage|CreateContainer|RunContainer)/.test(now?.waiting ?? '') ? now : undefined;
     }, 300, () => this.kubelet?.logTail ?? '');
     const ms = Date.now() - started;
-    return { ...status, ms, events: imageEvents(await this.kubeletLog(), `${name}-${this.name}`) };
+    return { ...status, began: started, ms, events: imageEvents(await this.kubeletLog(), `${name}-${this.name}`) };
   }
 
   /** Has the kubelet end all pods, and removes what is left of them; images stay. */
