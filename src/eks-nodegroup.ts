@@ -4,6 +4,8 @@ import type { aws_eks } from 'aws-cdk-lib/interfaces';
 import type { IConstruct } from 'constructs';
 import { areDifferentClusters } from './eks-cluster';
 import { UNFIT, unfitImageOfLaunchTemplate } from './machine-image';
+import { validateKind } from './validate-kind';
+import { validateList } from './validate-list';
 
 /**
  * The name as the node's tag has it. `nodegroupName` of an L2 is CLUSTER/NAME unless a feature flag is set, so the resource
@@ -29,6 +31,11 @@ export function roleArnOf(nodegroup: aws_eks.INodegroupRef): string | undefined 
   return typeof roleArn === 'string' ? roleArn : undefined;
 }
 
+export function validateNodegroups(what: string, nodegroups: unknown[]): void {
+  validateList(what, nodegroups, ': defaultNodegroup of a cluster is undefined in Auto Mode, the default of aws-eks-v2, whose nodes run no SSM agent');
+  validateKind(what, 'node groups', 'nodegroupRef', nodegroups, 'those that are known by name are NodeSelection.nodegroupNames(names)');
+}
+
 export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws_eks.IClusterRef): void {
   const resource = cfnNodegroupOf(nodegroup);
   if (!resource) return;
@@ -45,7 +52,7 @@ export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws
   }
   if (amiType.startsWith('AL2_') || image === UNFIT.al2) {
     Annotations.of(nodegroup).addWarningV2('cdk-eks-image-prefetcher:amazonLinux2',
-      `nodegroup '${nodegroup.node.path}' runs Amazon Linux 2 (${amiType || 'by its launch template'}), whose Python is older than the 3.9 that the node program needs: move it to Amazon Linux 2023, by an amiType AL2023_… where none was given`);
+      `nodegroup '${nodegroup.node.path}' runs Amazon Linux 2 (${amiType || 'by its launch template'}), whose Python is older than the 3.9 that the node program needs: give it an amiType AL2023_…, or set the CDK feature flag @aws-cdk/aws-eks:defaultToAL2023, without which none means AL2`);
   }
 }
 

@@ -10,6 +10,7 @@ import { imagesOfManifests, validateManifests } from './manifests';
 import { namedImages } from './named-images';
 import type { TagFilter } from './tag-filter';
 import { validateTagFilter } from './tag-patterns';
+import { validateKind } from './validate-kind';
 
 /** Options of `ImageSelection.repository()`. */
 export interface RepositoryImagesOptions {
@@ -137,9 +138,7 @@ export abstract class ImageSelection {
 class EcrSelection extends ImageSelection {
   constructor(private readonly repository: aws_ecr.IRepositoryRef, private readonly images: Pick<ImageSelectionConfig, 'keep' | 'tags' | 'tag' | 'digest'>) {
     super();
-    if (!repository) {
-      throw new Error(`an ImageSelection of a repository must be given one, got ${repository}`);
-    }
+    validateKind('an ImageSelection of a repository', 'given one', 'repositoryRef', [repository], 'one that is known by name is ecr.Repository.fromRepositoryName(scope, id, name)');
     validateRepositoryName(repository.repositoryRef.repositoryName);
   }
 

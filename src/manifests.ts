@@ -2,6 +2,7 @@ import { CfnResource } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { IConstruct } from 'constructs';
 import { spelledOut } from './spelled-out';
+import { shown } from './validate-kind';
 import { validateList } from './validate-list';
 
 const CONTAINERS = ['containers', 'initContainers', 'ephemeralContainers'];
@@ -20,8 +21,7 @@ export function validateManifests(manifests: unknown[]): void {
   validateList('manifests of an ImageSelection', manifests, ': leave empty documents out');
   const odd = manifests.find(manifest => typeof manifest !== 'object');
   if (odd !== undefined) {
-    const got = typeof odd === 'string' ? `the text '${odd.slice(0, 60)}'` : typeof odd;
-    throw new Error(`manifests of an ImageSelection must be parsed manifests or KubernetesManifest constructs, got ${got}: read the file and parse it first`);
+    throw new Error(`manifests of an ImageSelection must be parsed manifests or KubernetesManifest constructs, got ${shown(odd)}: read the file and parse it first`);
   }
 }
 

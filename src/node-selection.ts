@@ -2,11 +2,12 @@ import type * as iam from 'aws-cdk-lib/aws-iam';
 import type { aws_autoscaling, aws_eks } from 'aws-cdk-lib/interfaces';
 import type { Construct } from 'constructs';
 import { isAutoMode, isFargateCluster } from './eks-cluster';
-import { nameInTag, nodegroupName, roleArnOf, validateNodegroup } from './eks-nodegroup';
+import { nameInTag, nodegroupName, roleArnOf, validateNodegroup, validateNodegroups } from './eks-nodegroup';
 import { isKnownLater, readable } from './known-later';
 import { UNFIT, unfitImageOfGroup } from './machine-image';
 import type { NodeSelectionConfig } from './node-selection-config';
 import { KARPENTER_CLUSTER_TAG, MANAGED_CLUSTER_TAG, ownedTag } from './node-targets';
+import { validateKind } from './validate-kind';
 import { validateList } from './validate-list';
 
 /** Options of a node selection. */
@@ -103,7 +104,7 @@ const WINDOWS = 1;
 class Nodegroups extends NodeSelection {
   constructor(private readonly nodegroups: aws_eks.INodegroupRef[], private readonly options: NodeSelectionOptions) {
     super();
-    validateList('nodegroups of a NodeSelection', nodegroups, ': defaultNodegroup of a cluster is undefined in Auto Mode, the default of aws-eks-v2, whose nodes run no SSM agent');
+    validateNodegroups('nodegroups of a NodeSelection', nodegroups);
     if (nodegroups.length === 0) {
       throw new Error('a selection of node groups must name at least one, got an empty list');
     }
@@ -160,9 +161,7 @@ class WholeCluster extends NodeSelection {
 class AutoScalingGroup extends NodeSelection {
   constructor(private readonly group: aws_autoscaling.IAutoScalingGroupRef, private readonly options: NodeSelectionOptions) {
     super();
-    if (!group) {
-      throw new Error(`a selection of an Auto Scaling group must be given one, got ${group}`);
-    }
+    validateKind('a selection of an Auto Scaling group', 'given one', 'autoScalingGroupRef', [group], 'instances that are known by a tag are NodeSelection.tags(tags)');
     const unfit = (group as { osType?: unknown }).osType === WINDOWS ? UNFIT.windows : unfitImageOfGroup(group);
     if (unfit) {
       throw new Error(`Auto Scaling group '${group.node.path}' runs ${unfit}: select Amazon Linux 2023 nodes`);

@@ -1,5 +1,6 @@
 import { isBeforeLookup, isToken } from './known-later';
 import type { TagFilter } from './tag-filter';
+import { shown } from './validate-kind';
 import { validateList } from './validate-list';
 
 /** Tags of cosign signatures, attestations and of referrers start with this. */
@@ -8,6 +9,9 @@ const REFERRER_PREFIX = 'sha256-';
 const PATTERN_CHARACTERS = /^[A-Za-z0-9._*-]+$/;
 
 export function validateTagFilter(filter: TagFilter): void {
+  if (typeof filter !== 'object') {
+    throw new Error(`a tag filter must have include or exclude, got ${shown(filter)}: write { include: [...] }`);
+  }
   validateList('include of a tag filter', filter.include ?? []);
   validateList('exclude of a tag filter', filter.exclude ?? []);
   for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {

@@ -2,16 +2,16 @@ import type { Duration } from 'aws-cdk-lib';
 import { Annotations, Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import type { IEnvironmentAware } from 'aws-cdk-lib/interfaces';
 import type { IConstruct } from 'constructs';
+import { validateNodegroups } from './eks-nodegroup';
 import type { ImagePrefetcherProps } from './image-prefetcher-props';
 import type { NodeLimit } from './node-limit';
+import { validateKind } from './validate-kind';
 import { validateList } from './validate-list';
 
 /** Everything that can be seen to be wrong before anything is made, one function a prop. */
 export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): void {
   const of = (prop: string) => `${prop} of '${scope.node.path}'`;
-  for (const prop of ['nodegroups', 'nodes', 'repositories', 'imageTags', 'images'] as const) {
-    if (props[prop] !== undefined) validateList(of(prop), props[prop]);
-  }
+  validateKinds(of, props);
   validatePlace(scope, 'cluster', props.cluster, 'Systems Manager reaches the instances of one region, so create the prefetcher in a stack of the cluster\'s');
   if (props.logGroup) validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
   validateSomethingSelected(scope, props);
@@ -20,6 +20,21 @@ export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): v
   validateTimeout(scope, of('timeout'), props);
   validateWholeNumber(of('parallelPulls'), props.parallelPulls, 1, 16);
   validateWholeNumber(of('maxDiskUsage'), props.maxDiskUsage, 1, 84, ': at 85 the kubelet starts to evict images');
+}
+
+/** That each prop is what it says. */
+function validateKinds(of: (prop: string) => string, props: ImagePrefetcherProps): void {
+  for (const prop of ['nodes', 'repositories', 'imageTags', 'images'] as const) {
+    validateList(of(prop), props[prop] ?? []);
+  }
+  validateNodegroups(of('nodegroups'), props.nodegroups ?? []);
+  const given = (value: unknown) => value === undefined ? [] : [value];
+  validateKind(of('cluster'), 'a cluster', 'clusterRef', [props.cluster], 'one that is known by name is eks.CfnCluster.fromClusterName(scope, id, name) of aws-eks');
+  validateKind(of('nodes'), 'NodeSelections', '_bind', props.nodes ?? [], 'see the factories of NodeSelection');
+  validateKind(of('repositories'), 'ECR repositories', 'repositoryRef', props.repositories ?? [], 'one that is known by name is ecr.Repository.fromRepositoryName(scope, id, name)');
+  validateKind(of('images'), 'ImageSelections', '_bind', props.images ?? [], 'an image by its name is ImageSelection.registry(name)');
+  validateKind(of('maxConcurrency'), 'a NodeLimit', '_render', given(props.maxConcurrency), 'give NodeLimit.nodes() or NodeLimit.percent()');
+  validateKind(of('maxErrors'), 'a NodeLimit', '_render', given(props.maxErrors), 'give NodeLimit.nodes() or NodeLimit.percent()');
 }
 
 /** A construct that must be where the prefetcher is. */

@@ -52,6 +52,12 @@ function withClusterOf(environment: { account: string; region: string }) {
 
 /** What provokes each row. */
 const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
+  'a name for a cluster': given({ cluster: 'prod' as any, nodes: [NodeSelection.cluster()] }),
+  'names for node groups': given({ nodegroups: ['gpu'] as any }),
+  'names for nodes': given({ nodes: ['gpu'] as any }),
+  'names for repositories': given({ repositories: ['training'] as any }),
+  'names for images': given({ images: ['nginx:1.27'] as any }),
+  'a number for a limit': given({ maxConcurrency: 10 as any }),
   'no images': given({ repositories: [], images: [] }),
   'no nodes': given({ nodegroups: [], nodes: [] }),
   '`imageTags` without `repositories`': given({ imageTags: ['v*'], repositories: [], images: [ImageSelection.registry('quay.io/org/app:v1')] }),
@@ -71,7 +77,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a digest that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.digest(repository(), 'sha256:abc')] })),
   'an image name that can\'t exist': image(() => ImageSelection.registry('quay.io/Org/app:v1')),
   'a registry that can\'t exist': image(() => ImageSelection.registry('my_registry.example.com/app:v1')),
-  'a repository that is not there': image(() => ImageSelection.tag(undefined as any, 'v1')),
+  'a repository that is not there': image(() => ImageSelection.tag('training' as any, 'v1')),
   'manifests without an image': image(() => ImageSelection.manifests({ kind: 'Service', metadata: { name: 'web' } })),
   'a text for a manifest': image(() => ImageSelection.manifests('k8s/app.yaml')),
   'another construct for a manifest': withRepositories(repository => ({ images: [ImageSelection.kubernetesManifests(repository())] })),
@@ -79,6 +85,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a tag pattern known only at deployment': tags({ include: [Lazy.string({ produce: () => 'v*' })] }),
   'a tag pattern with other characters': tags({ include: ['v1 v2'] }),
   'a tag pattern with several `*` in a row': tags({ include: ['v**'] }),
+  'a text for a tag filter': tags('v*' as any),
   'an empty include list': tags({ include: [] }),
   'a filter that leaves no tag': tags({ include: ['v1*'], exclude: ['v*'] }),
   'a filter too long for an event pattern': tags({ exclude: [...Array(100).keys()].map(index => `excluded-tag-${index}`) }),
