@@ -52,7 +52,7 @@ export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws
   }
   if (amiType.startsWith('AL2_') || image === UNFIT.al2) {
     Annotations.of(nodegroup).addWarningV2('cdk-eks-image-prefetcher:amazonLinux2',
-      `nodegroup '${nodegroup.node.path}' runs Amazon Linux 2 (${amiType || 'by its launch template'}), whose Python is older than the 3.9 that the node program needs: give it an amiType AL2023_…, or set the CDK feature flag @aws-cdk/aws-eks:defaultToAL2023, without which none means AL2`);
+      `nodegroup '${nodegroup.node.path}' runs Amazon Linux 2 (${amiType || 'by its launch template'}), whose Python is older than the 3.9 that the node program needs: give it an amiType AL2023_…; without one the CDK takes AL2 for GPU instances, and for others unless the feature flag @aws-cdk/aws-eks:defaultToAL2023 is set`);
   }
 }
 
