@@ -4,9 +4,12 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { flame, missingForFlame } from './flame';
+import { formats } from './formats';
 import type { Point, Series } from './series';
 import { layers, parallelPulls, parts, rate, sizes } from './series';
 import { containerdSettings } from './settings';
+import { soci } from './soci';
 import { missingForNodes } from '../../testbed/engines';
 import { Bed, FULL, QUICK } from '../bed';
 import { machine } from '../machine';
@@ -14,7 +17,8 @@ import { median } from '../statistics';
 
 process.env.CDK_VALIDATION = 'false';
 
-const SERIES: Series[] = [parts, layers, sizes, parallelPulls, containerdSettings];
+const SERIES: Series[] = [parts, layers, sizes, formats, parallelPulls, soci, containerdSettings];
+const FLAME = 'flame';
 const RESULTS = path.join(__dirname, 'results.json');
 
 interface Measured {
@@ -23,11 +27,16 @@ interface Measured {
   readonly points: Point[];
 }
 
+interface Results {
+  readonly machine: Record<string, string | number>;
+  readonly series: Measured[];
+}
+
 async function main(): Promise<void> {
   const quick = process.argv.includes('--quick');
   const names = process.argv.slice(2).filter(argument => !argument.startsWith('--'));
-  const unknown = names.filter(name => !SERIES.some(series => series.name === name));
-  if (unknown.length > 0) throw new Error(`no series is called ${unknown.join(', ')}; there are ${SERIES.map(({ name }) => name).join(', ')}`);
+  const unknown = names.filter(name => name !== FLAME && !SERIES.some(series => series.name === name));
+  if (unknown.length > 0) throw new Error(`no series is called ${unknown.join(', ')}; there are ${SERIES.map(({ name }) => name).join(', ')}, ${FLAME}`);
   const missing = missingForNodes();
   if (missing.length > 0) throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
 
@@ -35,7 +44,10 @@ async function main(): Promise<void> {
   const measured: Measured[] = [];
   const bed = await Bed.start(quick ? QUICK : { ...FULL, rounds: 3 });
   try {
-    for (const { name, what, measure } of SERIES.filter(series => names.length === 0 || names.includes(series.name))) {
+    const wanted = (name: string) => names.length === 0 || names.includes(name);
+    if (wanted(FLAME) && possible(FLAME, missingForFlame())) await flame(bed, !quick);
+    for (const { name, what, measure, missing: missingFor } of SERIES.filter(series => wanted(series.name))) {
+      if (!possible(name, missingFor?.() ?? [])) continue;
       const points = await measure(bed);
       measured.push({ name, what, points });
       process.stdout.write(`${name}: ${what}\n${points.map(point => `  ${point.name.padEnd(40)} ${median(point.seconds).toFixed(2)} s, ${rate(point).toFixed(0)} MB/s\n`).join('')}`);
@@ -43,7 +55,19 @@ async function main(): Promise<void> {
   } finally {
     await bed.stop();
   }
-  if (!quick) fs.writeFileSync(RESULTS, `${JSON.stringify({ machine: where, series: measured }, undefined, 2)}\n`);
+  if (!quick) write({ machine: where, series: measured });
+}
+
+function possible(name: string, missing: string[]): boolean {
+  if (missing.length > 0) process.stdout.write(`left out: ${name}, because ${missing.join('; ')}\n`);
+  return missing.length === 0;
+}
+
+/** Series that were not measured this time stay as they are. */
+function write({ machine: where, series }: Results): void {
+  const before = fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as Results).series : [];
+  const all = SERIES.flatMap(({ name }) => series.find(one => one.name === name) ?? before.find(one => one.name === name) ?? []);
+  fs.writeFileSync(RESULTS, `${JSON.stringify({ machine: where, series: all }, undefined, 2)}\n`);
 }
 
 main().catch(error => {

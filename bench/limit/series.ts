@@ -15,10 +15,12 @@ export interface Point {
 export interface Series {
   readonly name: string;
   readonly what: string;
+  /** Why it can't be measured on this machine; empty when it can. */
+  missing?(): string[];
   measure(bed: Bed): Promise<Point[]>;
 }
 
-async function onOneNode<T>(bed: Bed, name: string, use: (node: Node) => Promise<T>): Promise<T> {
+export async function onOneNode<T>(bed: Bed, name: string, use: (node: Node) => Promise<T>): Promise<T> {
   const node = await bed.addNode(await bed.deploy(name));
   try {
     return await use(node);

@@ -1,7 +1,7 @@
 import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import type { TarEntry } from './tar';
@@ -57,18 +57,20 @@ export function writeManifest(folder: string, manifest: object): Image {
   return readImage(folder);
 }
 
-export async function writeLayer(folder: string, entries: TarEntry[], gzipLevel: number): Promise<Layer> {
+/** Without a level the layer is not compressed. */
+export async function writeLayer(folder: string, entries: TarEntry[], gzipLevel?: number): Promise<Layer> {
   const plain = crypto.createHash('sha256');
   const compressed = crypto.createHash('sha256');
   const draft = path.join(folder, 'layer');
   fs.mkdirSync(path.join(folder, 'blobs', 'sha256'), { recursive: true });
-  await pipeline(Readable.from(tar(entries)), tee(plain), zlib.createGzip({ level: gzipLevel }), tee(compressed), fs.createWriteStream(draft));
+  const compress = gzipLevel === undefined ? new PassThrough() : zlib.createGzip({ level: gzipLevel });
+  await pipeline(Readable.from(tar(entries)), tee(plain), compress, tee(compressed), fs.createWriteStream(draft));
   const digest = `sha256:${compressed.digest('hex')}`;
   fs.renameSync(draft, blobPath(folder, digest));
   const size = fs.statSync(blobPath(folder, digest)).size;
   return {
     diffId: `sha256:${plain.digest('hex')}`,
-    descriptor: { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest, size },
+    descriptor: { mediaType: `application/vnd.oci.image.layer.v1.tar${gzipLevel === undefined ? '' : '+gzip'}`, digest, size },
   };
 }
 
