@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { awscdk, javascript, JsonPatch } from 'projen';
+import type { Task } from 'projen';
+import { awscdk, github, javascript, JsonPatch } from 'projen';
 
 // Owner, repository and Maven group are not known yet: this is their only place, and nothing is released before they are.
 const OWNER = 'OWNER-PLACEHOLDER';
@@ -101,7 +102,7 @@ const testNodes = project.addTask('test:nodes', {
   env: { JEST_JUNIT_OUTPUT_NAME: 'junit-nodes.xml' },
   receiveArgs: true,
 });
-project.addTask('test:faults', {
+const testFaults = project.addTask('test:faults', {
   description: 'Faults on real nodes, one after the other; writes docs/faults.md',
   exec: 'jest --runInBand --testPathPatterns /test/faults/',
   env: { JEST_JUNIT_OUTPUT_NAME: 'junit-faults.xml' },
@@ -140,13 +141,27 @@ const CHECKS = {
   'oldest-cdk': [testOldestCdk, testCompatibility],
   'consumers': [...build, packageAsReleased, testConsumers],
 };
+const asRoot = (task: Task) => `sudo --preserve-env env "PATH=$PATH" npx projen ${task.name}`;
+const tools = { node: { version: '24' }, python: { version: '3.x' }, java: { version: '17' }, go: { version: 'stable' } };
 for (const [job, tasks] of Object.entries(CHECKS)) {
-  project.buildWorkflow!.addPostBuildJobCommands(job, tasks.map(task => `sudo --preserve-env env "PATH=$PATH" npx projen ${task.name}`), {
-    checkoutRepo: true,
-    installDeps: true,
-    tools: { node: { version: '24' }, python: { version: '3.x' }, java: { version: '17' }, go: { version: 'stable' } },
-  });
+  project.buildWorkflow!.addPostBuildJobCommands(job, tasks.map(asRoot), { checkoutRepo: true, installDeps: true, tools });
 }
+
+// Half an hour of faults: too long for each pull request, so once a week, and by hand.
+const faults = project.github!.addWorkflow('faults');
+faults.on({ schedule: [{ cron: '0 3 * * 1' }], workflowDispatch: {} });
+faults.addJob('faults', {
+  runsOn: ['ubuntu-latest'],
+  permissions: { contents: github.workflows.JobPermission.READ },
+  timeoutMinutes: 120,
+  tools,
+  steps: [
+    github.WorkflowSteps.checkout(),
+    { name: 'Install dependencies', run: 'npm ci' },
+    { name: testFaults.name, run: [setUp, testFaults].map(asRoot).join('\n') },
+    github.WorkflowSteps.uploadArtifact({ name: 'The table', if: 'always()', with: { name: 'faults', path: 'docs/faults.md' } }),
+  ],
+});
 
 project.package.setScript('test', 'projen test:all');
 
