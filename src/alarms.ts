@@ -10,7 +10,7 @@ const LONGEST_INTERVAL_HOURS = 12;
 
 export interface AlarmsProps extends AlarmOptions {
   readonly owner: string;
-  readonly metric: (name: 'Failures' | 'GateTimeouts' | 'Reports', period: Duration) => IMetric;
+  readonly metric: (name: 'Failures' | 'Refusals' | 'GateTimeouts' | 'Reports', period: Duration) => IMetric;
   readonly atOnce: Duration;
   readonly deadLetterQueue?: sqs.IQueue;
   /** How often each node reports; not at all when not given. */
@@ -41,6 +41,11 @@ export class Alarms extends Construct {
         ...seen,
         metric: metric('Failures', atOnce),
         alarmDescription: `Nodes could not bring an image that they want, after several tries; the next reconcile tries again. Which, and why: ${query('failures-by-reason')}`,
+      }),
+      alarm('Refusals', {
+        ...seen,
+        metric: metric('Refusals', atOnce),
+        alarmDescription: `Nodes have no room on their disk for an image that they want, and stay without it until they have: a larger volume, fewer images, or a smaller keep. Which, and how full: ${query('failures-by-reason')}`,
       }),
       alarm('GateTimeouts', {
         ...seen,

@@ -271,8 +271,8 @@ export class ImagePrefetcher extends Construct {
   }
 
   /**
-   * Alarms on images that could not be brought, on boot gates whose time was over, on pushes that never became a run, and on nodes
-   * that stopped reporting (where `reconcileEvery` is 12 hours or less).
+   * Alarms on images that could not be brought or had no room on a disk, on boot gates whose time was over, on pushes that never became
+   * a run, and on nodes that stopped reporting (where `reconcileEvery` is 12 hours or less).
    *
    * @throws an error at synth when `minNodes` is out of its range, and at the second call
    */

@@ -86,13 +86,14 @@ describe('metrics', () => {
 describe('alarms', () => {
   const alarmsOf = (template: Synthesised) => Object.values<any>(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
 
-  test('tell of failures, gate time-outs, lost pushes and missing reports', () => {
+  test('tell of failures, refusals, gate time-outs, lost pushes and missing reports', () => {
     const { prefetcher, template } = prefetch();
-    expect(prefetcher.addAlarms()).toHaveLength(4);
+    expect(prefetcher.addAlarms()).toHaveLength(5);
     const alarms = alarmsOf(template());
     expect(alarms.map(({ MetricName, Period, EvaluationPeriods, Statistic, Threshold, ComparisonOperator, TreatMissingData }) =>
       [MetricName, Period, EvaluationPeriods, Statistic, ComparisonOperator, Threshold, TreatMissingData])).toEqual([
       ['Failures', 300, 1, 'Sum', 'GreaterThanOrEqualToThreshold', 1, 'notBreaching'],
+      ['Refusals', 300, 1, 'Sum', 'GreaterThanOrEqualToThreshold', 1, 'notBreaching'],
       ['GateTimeouts', 300, 1, 'Sum', 'GreaterThanOrEqualToThreshold', 1, 'notBreaching'],
       ['ApproximateNumberOfMessagesVisible', 300, 1, 'Maximum', 'GreaterThanOrEqualToThreshold', 1, 'notBreaching'],
       ['Reports', 1800, 2, 'Sum', 'LessThanThreshold', 1, 'breaching'],
@@ -108,7 +109,7 @@ describe('alarms', () => {
     prefetcher.addAlarms();
     const saved = Object.values<any>(template().findResources('AWS::Logs::QueryDefinition')).map(({ Properties }) => Properties.Name);
     const named = alarmsOf(template()).flatMap(({ AlarmDescription }) => /saved query (\S+)$/.exec(AlarmDescription)?.[1] ?? []);
-    expect(named).toHaveLength(2);
+    expect(named).toHaveLength(3);
     expect(saved).toEqual(expect.arrayContaining(named));
   });
 
@@ -129,10 +130,10 @@ describe('alarms', () => {
   });
 
   test.each([
-    ['without pushes', { prefetchOnPush: false }, {}, ['Failures', 'GateTimeouts', 'Reports']],
-    ['without reconciles', { reconcile: false }, {}, ['Failures', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
-    ['with reconciles that are rare', { reconcileEvery: Duration.hours(13) }, {}, ['Failures', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
-    ['where no node need be', {}, { minNodes: 0 }, ['Failures', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
+    ['without pushes', { prefetchOnPush: false }, {}, ['Failures', 'Refusals', 'GateTimeouts', 'Reports']],
+    ['without reconciles', { reconcile: false }, {}, ['Failures', 'Refusals', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
+    ['with reconciles that are rare', { reconcileEvery: Duration.hours(13) }, {}, ['Failures', 'Refusals', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
+    ['where no node need be', {}, { minNodes: 0 }, ['Failures', 'Refusals', 'GateTimeouts', 'ApproximateNumberOfMessagesVisible']],
   ])('leave out what cannot be told %s', (_, props, options, names) => {
     const { prefetcher, template } = prefetch(props);
     prefetcher.addAlarms(options);

@@ -5,6 +5,9 @@ import type { Seen } from './seen';
 import { saidBy, whatIsSeen } from './seen';
 import type { Run } from '../nodes/real-nodes';
 
+/** What an image that was not brought sets off. */
+const ALARM_OF: Record<string, string[]> = { failed: ['Failures'], refused: ['Refusals'] };
+
 /** A row of the table. */
 export interface Row extends Seen {
   readonly fault: string;
@@ -45,7 +48,7 @@ export async function runCase(one: FaultCase, scene: Scene): Promise<Row> {
     throw new Error(`expected ${one.status}${one.says ? `, saying ${one.says}` : ''}; got ${statuses}, saying: ${said}`);
   }
   const seen = whatIsSeen(scene.deployment.plane.template, log);
-  expect(seen.alarms).toEqual(one.alarms ?? (one.outcome === 'failed' ? ['Failures'] : []));
+  expect(seen.alarms).toEqual(one.alarms ?? ALARM_OF[one.outcome ?? ''] ?? []);
   // The query answers where something was not brought, and only there.
   expect(seen.answers.length > 0).toBe((seen.metrics.Failures ?? 0) + (seen.metrics.Refusals ?? 0) > 0);
   if (one.outcome !== undefined) expect(runs.map(run => run.outcomes[scene.pushed.reference])).toContain(one.outcome);

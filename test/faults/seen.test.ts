@@ -17,7 +17,7 @@ test.each<[string, object[], Record<string, number>, string[], string[]]>([
   ['a pull', [{ outcome: 'pulled' }, { summary: { moment: 'push' } }], { Pulls: 1, Reports: 1 }, [], []],
   ['a failure', [{ outcome: 'failed', reason: 'x' }, { outcome: 'pulled' }, { summary: { moment: 'reconcile' } }],
     { Failures: 1, Pulls: 1, Reports: 1 }, ['Failures'], ['1 × x']],
-  ['a refusal', [{ outcome: 'refused', reason: 'full' }, { summary: { moment: 'push' } }], { Refusals: 1, Reports: 1 }, [], ['1 × full']],
+  ['a refusal', [{ outcome: 'refused', reason: 'full' }, { summary: { moment: 'push' } }], { Refusals: 1, Reports: 1 }, ['Refusals'], ['1 × full']],
   ['a run that an error ended', [{ summary: { moment: 'push', error: 'no curl' } }], { Failures: 1, Reports: 1 }, ['Failures'], ['1 × no curl']],
   ['a gate in time', [{ summary: { moment: 'gate' } }], { Reports: 1 }, [], []],
   ['a gate that timed out', [{ summary: { moment: 'gate', timedOut: true } }], { Reports: 1, GateTimeouts: 1 }, ['GateTimeouts'], []],
