@@ -7,10 +7,11 @@ import { podStartByDigest, podStartByTag } from './pod-start';
 import { reconcileRequests, reconcileSeconds } from './reconcile';
 import { program, push } from './sample';
 import { documentSize, synthTime } from './synth';
+import { withoutLogs } from './without-logs';
 import type { Row } from '../row';
 
 /** In the order of the table. */
 export const ROWS: Row[] = [
-  push, program, eightImages, podStartByTag, podStartByDigest, reconcileSeconds, reconcileRequests, memory, cpu, synthTime, documentSize,
+  push, program, eightImages, podStartByTag, podStartByDigest, reconcileSeconds, reconcileRequests, memory, cpu, withoutLogs, synthTime, documentSize,
   bootGate, firstPod, twoNodes, fleetOfEight,
 ];

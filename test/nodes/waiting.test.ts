@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { Duration } from 'aws-cdk-lib';
 import type { Run } from './real-nodes';
 import { newest, onRealNodes, pushRun, reconcileRun } from './real-nodes';
-import { silentHost } from './silent-host';
 import { ImageSelection } from '../../src';
 import type { Deployment } from '../../testbed/deployment';
 import type { Node, PushedImage } from '../../testbed/engines';
-import { FaultProxy, waitFor } from '../../testbed/engines';
+import { FaultProxy, silentHost, waitFor } from '../../testbed/engines';
 
 jest.setTimeout(120_000);
 

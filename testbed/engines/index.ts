@@ -15,6 +15,7 @@ export * from './oci-layout';
 export * from './processes';
 export * from '../place';
 export * from './registry';
+export * from './silent-host';
 export * from './ssm-documents';
 export * from './testbed';
 export * from './workspace';

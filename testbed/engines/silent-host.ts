@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { Node, Workspace } from '../../testbed/engines';
-import { Daemon, waitFor } from '../../testbed/engines';
+import { Daemon, waitFor } from './processes';
+import type { Workspace } from './workspace';
+import type { Node } from '../node/node';
 
 /**
  * Listens, but takes up no connection: once the queue of those that wait is full, the kernel drops every packet that would
