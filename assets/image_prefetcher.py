@@ -194,6 +194,7 @@ LASTING = re.compile(r'not ?found|denied|unauthori[sz]ed|forbidden|\b40[01345]\b
 LASTING_CODES = 3, 5, 7, 12, 16  # https://grpc.io/docs/guides/status-codes/
 # Plugins say the status of an API that throttles, too: 400.
 MAY_PASS = re.compile('imds|metadata|locate credentials|throttl|rate exceeded|too ?many ?requests', re.I)
+UNAUTHORIZED = re.compile(r'denied|unauthori[sz]ed|forbidden|\b40[13]\b|\btoken\b.*\bexpired\b', re.I)
 STOPPED = threading.Event()  # set by SIGTERM
 
 
@@ -204,6 +205,7 @@ class Failure(Exception):
         super().__init__(text)
         self.outcome = outcome
         words = re.sub(r'\S*/\S*|\w{32,}', '', text)
+        self.unauthorized = bool(UNAUTHORIZED.search(words))
         self.transient = transient if transient is not None else outcome == 'failed' and (
             bool(MAY_PASS.search(words)) or not LASTING.search(words) and code not in LASTING_CODES)
 
@@ -868,8 +870,14 @@ def matches_image(pattern: str, reference: str) -> bool:
             and all(map(fnmatch.fnmatchcase, image_parts, parts)))
 
 
+User = tuple[str, str]  # and password
+
+
 class Credentials:
-    """Users and passwords, of the kubelet's own plugins and its config.json; a plugin is asked once a registry."""
+    """Users and passwords, of the kubelet's own plugins and its config.json.
+
+    A plugin is asked once a registry, and again when what it said is refused: tokens expire half-way through a run.
+    """
 
     def __init__(self, node: Node, report: Report, deadline: Deadline) -> None:
         self.node, self.report, self.deadline = node, report, deadline
@@ -877,8 +885,9 @@ class Credentials:
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)  # one question at a time
         self.answers: dict[tuple[str, str], tuple[float, dict[str, Json]]] = {}
         self.refusals: dict[str, Failure] = {}
+        self.in_vain: set[str] = set()  # repositories whose registry refused what was asked for again, too
 
-    def of(self, image: Reference) -> list[tuple[str, str]]:
+    def of(self, image: Reference, refused: frozenset[User] = frozenset()) -> list[User]:
         """In the order in which the kubelet tries them."""
         found = []
         for provider in self.node.providers:
@@ -886,13 +895,21 @@ class Credentials:
                 with self.lock:
                     lock = self.locks[f'{provider["name"]} {image.host}']
                 with lock:
-                    found += self.pick(self.ask(provider, image), image)
+                    found += self.pick(self.ask(provider, image, refused), image)
         found += self.pick(self.node.auths, image)
         for user, password in found:
             self.report.add_secret(password, basic(f'{user}:{password}')[6:])
         return found
 
-    def pick(self, auth: dict[str, Json], image: Reference) -> list[tuple[str, str]]:
+    def give_up(self, image: Reference) -> None:
+        with self.lock:
+            self.in_vain.add(image.repository)
+
+    def is_hopeless(self, image: Reference) -> bool:
+        with self.lock:
+            return image.repository in self.in_vain
+
+    def pick(self, auth: dict[str, Json], image: Reference) -> list[User]:
         """The most exact key first."""
         found = []
         for key in sorted(auth, reverse=True):
@@ -906,18 +923,21 @@ class Credentials:
                 found.append((str(entry.get('username') or both[0]), str(entry.get('password') or both[2])))
         return found[:1]
 
-    def ask(self, provider: dict[str, Json], image: Reference) -> dict[str, Json]:
+    def ask(self, provider: dict[str, Json], image: Reference, refused: frozenset[User]) -> dict[str, Json]:
         name = str(provider['name'])
         keys = dict(Image=str(image), Registry=image.host, Global='')
         for key in keys.values():
             at, auth = self.answers.get((name, key), (0.0, dict()))
-            if at and time.monotonic() - at < 3600:
+            if at and not refused.isdisjoint(self.pick(auth, image)):
+                del self.answers[name, key]
+            elif at and time.monotonic() - at < 3600:
                 return auth
         kind = 'Registry'
         try:
             answer = self.run(provider, name, image)
             auth = as_dict(answer.get('auth'))
             kind = str(answer.get('cacheKeyType'))
+            self.refusals.pop(image.host, None)
         except Failure as failure:
             # The kubelet, too, then does without: a public registry needs none.
             auth, self.refusals[image.host] = dict(), failure
@@ -1620,8 +1640,43 @@ class Prefetch:
 
         if image.quiet and image.host in self.kept:
             raise Failure(f'{image.host} does not answer', transient=False)
-        users: list[tuple[str, str] | None] = [*self.credentials.of(image.reference)] or [None]
-        for user in users:
+        try:
+            self.pull_with_credentials(image, watch)
+        except Failure as failure:
+            if image.stopped:
+                raise self.stopped_half_way(image, failure) from None
+            raise
+
+    def stopped_half_way(self, image: Image, failure: Failure) -> Failure:
+        again = len(self.running()) > 1 and not image.alone  # others may have been the reason
+        image.alone |= again
+        left = self.store.drop_partial(image.begun)
+        if not again:
+            self.too_large.set(image.key(), self.disk.room())
+        return Failure(f'{failure}{left}', 0, 'refused', again)
+
+    def pull_with_credentials(self, image: Image, watch: Watch) -> None:
+        """With those at hand; when they are refused, once more with what the plugins say then."""
+        users = self.credentials.of(image.reference)
+        try:
+            self.pull_as_one_of(users, image, watch)
+            return
+        except Failure as failure:
+            if not users or image.stopped or not failure.unauthorized or self.credentials.is_hopeless(image.reference):
+                raise
+            renewed = self.credentials.of(image.reference, frozenset(users))
+            if set(renewed) <= set(users):
+                raise self.without_credentials(image, failure) from None
+        try:
+            self.pull_as_one_of(renewed, image, watch)
+        except Failure as failure:
+            if failure.unauthorized:
+                self.credentials.give_up(image.reference)
+            raise
+
+    def pull_as_one_of(self, users: list[User], image: Image, watch: Watch) -> None:
+        tried: list[User | None] = [*users] or [None]
+        for user in tried:
             fields: dict[str, Any] = dict(image=dict(image=image.name))
             if user:
                 fields['auth'] = dict(username=user[0], password=user[1])
@@ -1629,14 +1684,7 @@ class Prefetch:
                 self.store.cri('PullImage', 'PullImageRequest', fields, 'Empty', self.deadline.seconds_left(), watch)
                 return
             except Failure as failure:
-                if image.stopped:
-                    again = len(self.running()) > 1 and not image.alone  # others may have been the reason
-                    image.alone |= again
-                    left = self.store.drop_partial(image.begun)
-                    if not again:
-                        self.too_large.set(image.key(), self.disk.room())
-                    raise Failure(f'{failure}{left}', 0, 'refused', again) from None
-                if user is users[-1] or failure.transient:
+                if image.stopped or failure.transient or user is tried[-1]:
                     raise failure if user else self.without_credentials(image, failure) from None
 
     def without_credentials(self, image: Image, failure: Failure) -> Failure:

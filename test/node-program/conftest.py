@@ -72,7 +72,8 @@ class FakeNode:
         monkeypatch.setattr(program.Http, 'request', self.http)
         monkeypatch.setattr(program.Disk, 'room', lambda disk: self.room)
         monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, [], {}))
-        monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image: [])
+        self.credentials_of = program.Credentials.of
+        monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image, refused=(): [])
         self.machine = program.os.uname().machine.replace('x86_64', 'amd64').replace('aarch64', 'arm64')
 
     # -- what is there

@@ -268,6 +268,91 @@ def test_a_plugin_that_hangs_is_ended_with_the_run_and_named(program, plugin):
     assert 'plugin gave no answer in time' in str(credentials.refusals['a.example.com'])
 
 
+# ---- Tokens that expire ----
+
+class Tokens:
+    """A plugin that makes another token each time, and a registry that takes only some of them."""
+
+    def __init__(self, program, node, monkeypatch):
+        self.program, self.node, self.made, self.used, self.failures = program, node, 0, [], []
+        self.good = lambda token: True
+        self.words = '403 Forbidden denied: Your authorization token has expired. Reauthenticate and try again.'
+        self.pull, node.ImageService_PullImage = node.ImageService_PullImage, self.checked_pull
+        monkeypatch.setattr(program.Credentials, 'of', node.credentials_of)
+        monkeypatch.setattr(program.Credentials, 'run', lambda credentials, provider, name, image: self.make(image))
+
+    def make(self, image):
+        if self.made and self.failures:
+            raise self.failures.pop()
+        self.made += 1
+        return dict(cacheKeyType='Registry', auth={image.host: dict(username='AWS', password=f'token-{self.made}')})
+
+    def checked_pull(self, sent, watch):
+        token = sent['auth'][0]['password'][0]
+        self.used.append(token)
+        if not self.good(token):
+            raise self.program.Failure(self.words, 2)
+        return self.pull(sent, watch)
+
+    def run(self, *names):
+        for number, name in enumerate(names, 1):
+            self.node.push(f'{HOST}/{name}', 'v1', number)
+        return self.node.run(*[f'{HOST}/{name}:v1' for name in names], ParallelPulls='1')
+
+
+@pytest.fixture
+def tokens(program, node, monkeypatch):
+    return Tokens(program, node, monkeypatch)
+
+
+@pytest.mark.parametrize('words', [
+    '403 Forbidden denied: Your authorization token has expired. Reauthenticate and try again.', '401 Unauthorized',
+    'failed to authorize: failed to fetch anonymous token: unexpected status: 403 Forbidden', 'pull access denied',
+])
+def test_a_token_that_expires_half_way_through_a_run_is_asked_for_again(tokens, words):
+    tokens.words = words
+    tokens.good = lambda token: token == 'token-2' or len(tokens.used) == 1
+    ran = tokens.run('a', 'b', 'c')
+    assert set(ran.outcomes.values()) == {'pulled'} and ran.code == 0
+    assert tokens.used == ['token-1', 'token-1', 'token-2', 'token-2'] and tokens.made == 2
+
+
+def test_one_token_of_a_registry_is_used_by_all_its_images(tokens):
+    assert tokens.run('a', 'b', 'c').code == 0
+    assert tokens.made == 1
+
+
+def test_a_registry_that_refuses_each_token_is_asked_twice_then_fails_that_image(tokens):
+    tokens.good = lambda token: False
+    ran = tokens.run('a')
+    assert ran.outcomes == {f'{HOST}/a:v1': 'failed'} and '403 Forbidden' in ran.reason(f'{HOST}/a:v1')
+    assert tokens.used == ['token-1', 'token-2']
+
+
+def test_tags_of_a_repository_that_refuses_each_token_do_not_ask_the_plugin_over_and_over(tokens):
+    tokens.good = lambda token: False
+    for number in range(1, 9):
+        tokens.node.push(APP, f'v{number}', number)
+    ran = tokens.node.run(f'{APP}?newest=8', ParallelPulls='1')
+    assert set(ran.outcomes.values()) == {'failed'} and tokens.made == 2 and len(tokens.used) == 9
+
+
+def test_what_is_no_matter_of_credentials_asks_for_no_other_token(tokens):
+    tokens.good, tokens.words = lambda token: False, 'manifest unknown: not found'
+    tokens.run('a')
+    assert tokens.made == 1
+
+
+@pytest.mark.parametrize('words, outcome', [('ThrottlingException: Rate exceeded', 'pulled'), ('AccessDenied', 'failed')])
+def test_a_plugin_that_cannot_make_another_token_is_tried_again_or_named(program, tokens, words, outcome):
+    tokens.good = lambda token: token == 'token-2'
+    tokens.failures = [program.Failure(f'the credential provider x failed: {words}')]
+    ran = tokens.run('a')
+    assert ran.outcomes == {f'{HOST}/a:v1': outcome}
+    if outcome == 'failed':
+        assert '403 Forbidden' in ran.reason(f'{HOST}/a:v1') and f'x failed: {words}' in ran.reason(f'{HOST}/a:v1')
+
+
 @pytest.mark.parametrize('key', ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io'])
 def test_the_kubelets_own_registry_credentials_count(program, key):
     node = program.Node()
