@@ -330,8 +330,11 @@ def end_with_parent() -> None:
 
 
 def run_command(command: list[str], stdin: bytes = b'', seconds: float = 60, watch: Watch | None = None,
-                environment: Mapping[str, str] | None = None) -> tuple[int, bytes, str]:
-    """Runs a program until it ends, its time is over or watch() raises: (exit code, stdout, stderr)."""
+                environment: Mapping[str, str] | None = None, what: str = '') -> tuple[int, bytes, str]:
+    """Runs a program until it ends, its time is over or watch() raises: (exit code, stdout, stderr).
+
+    When it does not end, the reason names what was asked of whom.
+    """
     end, data = time.monotonic() + seconds, stdin
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -345,7 +348,8 @@ def run_command(command: list[str], stdin: bytes = b'', seconds: float = 60, wat
                 pause = watch() if watch else seconds
                 left = end - time.monotonic()
                 if left <= 0 or STOPPED.is_set():
-                    raise Failure(f'{command[0]} {"was stopped" if STOPPED.is_set() else "gave no answer in time"}')
+                    ended = 'was stopped' if STOPPED.is_set() else f'gave no answer within {round(seconds, 1):g} s'
+                    raise Failure(f'{what or command[0]} {ended}', transient=True)
                 try:
                     out, err = process.communicate(data, min(pause, left))
                     if process.returncode == -signal.SIGKILL and STOPPED.is_set():
@@ -459,6 +463,12 @@ def from_entries(values: list[Message]) -> dict[str, str]:
     return dict((first(one['key'], ''), first(one['value'], '')) for one in values)
 
 
+def in_words(endpoint: str, method: str, message: Message) -> str:
+    """A pull waits for a registry, anything else for the endpoint itself."""
+    name = method.rpartition('/')[2]
+    return f'the pull of {message["image"]["image"]}' if name == 'PullImage' else f'{endpoint}, asked for {name},'
+
+
 def grpc(endpoint: str, method: str, request: str, message: Message, answer: str, seconds: float,
          watch: Watch | None = None) -> Message:
     """One call; the request, which may carry credentials, goes by stdin only."""
@@ -468,13 +478,13 @@ def grpc(endpoint: str, method: str, request: str, message: Message, answer: str
         '--unix-socket', endpoint.replace('unix://', ''), '--data-binary', '@-', '-D', '/dev/stderr',
         '-H', 'content-type: application/grpc', '-H', 'te: trailers', '-H', 'containerd-namespace: k8s.io',
         'http://localhost/' + method,
-    ], b'\0' + len(body).to_bytes(4, 'big') + body, seconds, watch)
+    ], b'\0' + len(body).to_bytes(4, 'big') + body, seconds, watch, what=in_words(endpoint, method, message))
     if code in (1, 2, 4):  # https://curl.se/libcurl/c/libcurl-errors.html
         raise Failure(f'this curl cannot speak HTTP/2: {err.strip()[-200:]}', transient=False)
     trailers = dict(re.findall(r'(?m)^(grpc-\w+): *(.*?)\r?$', err))
     status = trailers.get('grpc-status', '')
     if status != '0':
-        text = trailers.get('grpc-message') or f'no answer of {endpoint}: {err.strip()[-200:]}'
+        text = trailers.get('grpc-message') or f'{endpoint} gave no answer to {method}: {err.strip()[-200:]}'
         raise Failure(urllib.parse.unquote(text, errors='replace'), int(status) if status.isdigit() else 14)
     try:
         return decode(answer, out[5:])
@@ -626,7 +636,8 @@ class Http:
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str = '', seconds: float = 10,
                 *options: str) -> Answer:
-        host = urllib.parse.urlsplit(url).netloc
+        parts = urllib.parse.urlsplit(url)
+        host = parts.netloc.rpartition('@')[2]
         if host in self.silent:
             raise Failure(f'{host} did not answer in time and is not asked again', transient=False)
         seconds = min(seconds, self.deadline.seconds_left())
@@ -641,7 +652,8 @@ class Http:
             self.silent.add(host)
         status = re.findall(r'(?m)^HTTP/[\d.]+ (\d{3})', err)
         if code or not status:
-            raise Failure(f'cannot ask {host}: {err.strip()[-200:]}')
+            asked = f' for {parts.path}' if parts.path.strip('/') else ''
+            raise Failure(f'cannot ask {host}{asked}: {err.strip()[-200:]}')
         headers = dict((name.lower(), value) for name, value in re.findall(r'(?m)^([\w-]+): *(.*?)\r?$', err))
         return Answer(int(status[-1]), headers, b'' if method == 'HEAD' else out)
 
@@ -741,7 +753,10 @@ class Aws:
         body, action = json.dumps(question), target.rpartition('.')[2]
         headers = {'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target}
         signed = sign(self.credentials(), 'POST', url, headers, body, service, region, time.time())
-        answer = self.http.request('POST', url, signed, body, seconds)
+        try:
+            answer = self.http.request('POST', url, signed, body, seconds)
+        except Failure as failure:
+            raise Failure(f'{action}: {failure}', transient=failure.transient) from None
         content = parse_json(answer.body)
         if answer.status != 200:
             kind = str(content.get('__type', answer.status)).rpartition('#')[2]
@@ -852,7 +867,8 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
         except (Failure, IndexError) as failure:
             if isinstance(failure, Failure) and not failure.transient:
                 raise
-            problem = problem or f'{node.images}: {failure}'
+            said = str(failure)
+            problem = problem or (said if said.startswith(node.images) else f'{node.images}: {said}')
         if not problem:
             node.read_credentials(kubelet)
             return node
@@ -962,7 +978,8 @@ class Credentials:
         given = provider.get('args')
         words = map(str, given if isinstance(given, list) else [])
         seconds = min(60, self.deadline.seconds_left())
-        code, out, err = run_command([path, *words], json.dumps(question).encode(), seconds, environment=environment)
+        code, out, err = run_command([path, *words], json.dumps(question).encode(), seconds, environment=environment,
+                                     what=f'the credential provider {name}, asked for {image.host},')
         answer = parse_json(out)
         if code or not answer:
             raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {err.strip()[-300:]}')
@@ -1147,10 +1164,10 @@ class Images:
     def cri(self, method: str, request: str, message: Message, answer: str, seconds: float = 60,
             watch: Watch | None = None) -> Message:
         service, endpoint = ('Image', self.node.images) if 'Image' in method else ('Runtime', self.node.containerd)
-        left = self.deadline.seconds_left()
+        method, left = f'runtime.v1.{service}Service/{method}', self.deadline.seconds_left()
         if not left:
-            raise Failure(self.deadline.why_over(), transient=False)
-        return grpc(endpoint, f'runtime.v1.{service}Service/{method}', request, message, answer, min(seconds, left), watch)
+            raise Failure(f'{in_words(endpoint, method, message)} did not begin ({self.deadline.why_over()})', transient=False)
+        return grpc(endpoint, method, request, message, answer, min(seconds, left), watch)
 
     def call(self, method: str, request: str, message: Message, answer: str) -> Message:
         return grpc(self.node.containerd, 'containerd.services.' + method, request, message, answer,
@@ -1245,7 +1262,8 @@ SILENCE = 20  # seconds until a pull from a host that answers nobody must have b
 STANDSTILL = 4_000_000  # bytes: pulls that bring less in that time hold up no other
 FOREIGN = 'this node cannot run it'
 NO_IMAGE = 'it is not a container image, or archived'
-
+UNDER_WAY = dict(asked='{0.host} was still asked which image it is', ready='its pull had not begun',
+                 running='its pull had not ended')
 
 Order = tuple[int, ...]  # place in the list; lower comes first
 
@@ -1385,7 +1403,8 @@ class Prefetch:
                 self.changed.wait(0.2)
         for image in self.in_order():
             if image.state != 'done':
-                self.finish(image, 'failed', f'{image.note} ({self.deadline.why_over()})'.strip())
+                under_way = image.note or UNDER_WAY.get(image.state, '').format(image)
+                self.finish(image, 'failed', f'{under_way} ({self.deadline.why_over()})')
         if self.pressed:
             self.relieve()
         if self.parameters.moment == 'reconcile' and self.deadline.seconds_left():

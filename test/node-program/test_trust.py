@@ -265,7 +265,8 @@ def test_a_plugin_that_others_can_write_is_not_run(program, plugin, monkeypatch)
 def test_a_plugin_that_hangs_is_ended_with_the_run_and_named(program, plugin):
     credentials = plugin('exec sleep 1000', seconds=0.5)
     assert of(program, credentials, 'a.example.com/x:1') == []
-    assert 'plugin gave no answer in time' in str(credentials.refusals['a.example.com'])
+    said = str(credentials.refusals['a.example.com'])
+    assert said == 'the credential provider plugin, asked for a.example.com, gave no answer within 0.5 s'
 
 
 # ---- Tokens that expire ----

@@ -190,13 +190,91 @@ def test_a_report_comes_out_when_nothing_ever_answers(program, node):
 def test_a_run_that_is_ended_does_not_blame_its_time_limit(program, node):
     def stop(name):
         program.STOPPED.set()
-        raise program.Failure('curl was stopped')
+        raise program.Failure(f'the pull of {name} was stopped')
 
     node.before_pull = stop
     node.push(APP, 'v1', 1)
     ran = node.run(f'{APP}?newest=1', f'{HOST}/other:v1')
-    assert ran.reason(f'{APP}:v1') == 'curl was stopped (stopped by SIGTERM)'
+    assert ran.reason(f'{APP}:v1') == f'the pull of {APP}:v1 was stopped (stopped by SIGTERM)'
     assert 'TimeoutSeconds' not in str(ran.lines)
+
+
+# ---- What does not answer is named, and what it was asked ----
+
+@pytest.fixture
+def hanging_curl(program, monkeypatch, tmp_path):
+    """A curl that never answers, or ends as one whose own time is over."""
+    def make(script):
+        path = tmp_path / 'bin'
+        path.mkdir()
+        (path / 'curl').write_text(f'#!/bin/sh\n{script}\n')
+        (path / 'curl').chmod(0o755)
+        monkeypatch.setenv('PATH', f'{path}:{os.environ["PATH"]}')
+
+    return make
+
+
+@pytest.mark.parametrize('method, message, said', [
+    ('PullImage', dict(image=dict(image='quay.io/app:v1'), auth=dict(username='u', password='hunter2')),
+     'the pull of quay.io/app:v1'),
+    ('ImageStatus', dict(image=dict(image='quay.io/app:v1')), 'unix:///run/c.sock, asked for ImageStatus,'),
+])
+def test_a_call_without_an_answer_names_what_was_asked(program, hanging_curl, method, message, said):
+    hanging_curl('exec sleep 60')
+    request = dict(PullImage='PullImageRequest', ImageStatus='ImageRequest')[method]
+    with pytest.raises(program.Failure) as raised:
+        program.grpc('unix:///run/c.sock', f'runtime.v1.ImageService/{method}', request, message, 'Empty', 0.3)
+    assert str(raised.value) == f'{said} gave no answer within 0.3 s' and raised.value.transient
+    images = program.Images(program.Node(), program.Deadline(0))
+    with pytest.raises(program.Failure) as raised:
+        images.cri(method, request, message, 'Empty')
+    said = said.replace('/run/c.sock', '/run/containerd/containerd.sock')
+    assert str(raised.value) == f'{said} did not begin (TimeoutSeconds is over)'
+
+
+def test_an_endpoint_that_cannot_be_reached_is_named_with_what_it_was_asked(program, tmp_path):
+    endpoint, method = f'unix://{tmp_path}/no.sock', 'runtime.v1.ImageService/ListImages'
+    with pytest.raises(program.Failure, match=f'^{endpoint} gave no answer to {method}: curl: .7.'):
+        program.grpc(endpoint, method, 'Empty', {}, 'Empty', 5)
+
+
+@pytest.mark.parametrize('url, said', [
+    ('https://quay.io/v2/app/manifests/v1', 'cannot ask quay.io for /v2/app/manifests/v1: curl: (28) timed out'),
+    ('https://me:hunter2@auth.example.com/token?account=hunter2',
+     'cannot ask auth.example.com for /token: curl: (28) timed out'),
+    ('https://api.ecr.us-east-1.amazonaws.com/', 'cannot ask api.ecr.us-east-1.amazonaws.com: curl: (28) timed out'),
+])
+def test_a_host_that_does_not_answer_is_named_with_what_it_was_asked_and_no_secret(program, hanging_curl, url, said):
+    hanging_curl('echo "curl: (28) timed out" >&2; exit 28')
+    with pytest.raises(program.Failure) as raised:
+        program.Http(program.Deadline(9)).request('GET', url, dict(authorization='hunter2'))
+    assert str(raised.value) == said
+
+
+def test_an_api_that_does_not_answer_is_named_with_its_action(program, hanging_curl, monkeypatch):
+    hanging_curl('echo "curl: (28) timed out" >&2; exit 28')
+    for name in 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY':
+        monkeypatch.setenv(name, 'hunter2')
+    aws = program.Aws(program.Http(program.Deadline(9)), program.Report())
+    said = []
+    for _ in range(2):
+        with pytest.raises(program.Failure) as raised:
+            aws.call('ecr', 'https://api.ecr.us-east-1.amazonaws.com', 'us-east-1', 'Registry.DescribeImages', {})
+        said.append((str(raised.value), raised.value.transient))
+    assert said == [
+        ('DescribeImages: cannot ask api.ecr.us-east-1.amazonaws.com: curl: (28) timed out', True),
+        ('DescribeImages: api.ecr.us-east-1.amazonaws.com did not answer in time and is not asked again', False)]
+
+
+def test_an_image_that_a_run_did_not_get_to_says_so(program, node):
+    release = threading.Event()
+    node.before_pull = lambda name: release.wait(20)
+    for number in (1, 2):
+        node.push(APP, f'v{number}', number)
+    ran = node.run(f'{APP}:v1', f'{APP}:v2', seconds=1, ParallelPulls='1')
+    release.set()
+    assert sorted(line['reason'] for line in ran.lines) == [
+        'its pull had not begun (TimeoutSeconds is over)', 'its pull had not ended (TimeoutSeconds is over)']
 
 
 # ---- Children ----
@@ -234,7 +312,7 @@ def test_a_node_whose_kubelet_never_runs_is_given_up_in_words(program, node, mon
 
 def test_a_command_ends_at_its_time(program):
     started = time.monotonic()
-    with pytest.raises(program.Failure, match='gave no answer in time'):
+    with pytest.raises(program.Failure, match='sleep gave no answer within 0.2 s'):
         program.run_command(['sleep', '60'], seconds=0.2)
     assert time.monotonic() - started < 3 and not program.CHILDREN
 

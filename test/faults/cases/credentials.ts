@@ -40,7 +40,7 @@ export const CREDENTIALS: FaultCase[] = [
     inject: plugin('exec sleep 1000'),
     status: 'Failed',
     outcome: 'failed',
-    says: /ecr-credential-provider gave no answer in time/,
+    says: /the credential provider ecr-credential-provider, asked for 123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com, gave no answer within [0-9.]+ s/,
   },
   {
     fault: 'The credential plugin crashes, twice',
