@@ -52,7 +52,8 @@ PLUGINS = '/etc/eks/image-credential-provider'
 LABEL = '[a-z0-9]+(?:-+[a-z0-9]+)*'
 HOST = r'((?:localhost|%s(?:\.%s)+|%s(?=:))(?::\d{1,5})?)' % (LABEL, LABEL, LABEL)
 PART = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*'
-PATH = '%s(?:/%s)*' % (PART, PART)
+LONGEST_PATH = 255  # of what containerd takes
+PATH = '(?![a-z0-9._/-]{%d})%s(?:/%s)*' % (LONGEST_PATH + 1, PART, PART)
 TAG = r':(\w[\w.-]{0,127})'
 FIXED = re.compile(HOST + '/(%s)(?:%s|@(sha256:[0-9a-f]{64}))' % (PATH, TAG), re.ASCII)
 NEWEST = re.compile(HOST + r'/(%s(?:,%s)*)\?newest=([1-9]\d{0,3})((?:&(?:in|ex)clude=[\w.*-]{1,256})*)' % (PATH, PATH),
@@ -99,7 +100,10 @@ def canonical(host: str, path: str) -> tuple[str, str]:
 
 def parse_reference(text: str) -> Reference | None:
     match = FIXED.fullmatch(text)
-    return Reference(*canonical(match[1], match[2]), match[3] or '', match[4] or '') if match else None
+    if not match:
+        return None
+    reference = Reference(*canonical(match[1], match[2]), match[3] or '', match[4] or '')
+    return reference if len(reference.path) <= LONGEST_PATH else None
 
 
 @dataclass(frozen=True)

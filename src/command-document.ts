@@ -48,7 +48,7 @@ export const RUN_TIME_PARAMETERS_OF_COMMAND: {
   Pushed: {
     description: 'The image that was just pushed; empty to bring the node to the whole list',
     default: '',
-    allowedPattern: '^([A-Za-z0-9.-]+/[a-z0-9._/-]{1,256}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$',
+    allowedPattern: '^([A-Za-z0-9.-]+/[a-z0-9._/-]{1,255}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$',
   },
   PushedAt: {
     description: 'When it was pushed, in UTC',

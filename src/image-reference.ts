@@ -12,6 +12,8 @@ const PATH_COMPONENT = '[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*';
 const REPOSITORY = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
 const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
 const DIGEST = 'sha256:[a-f0-9]{64}';
+/** ECR takes one more, containerd does not. */
+const LONGEST_PATH = 255;
 const LABEL = '[a-z0-9]+(?:-+[a-z0-9]+)*';
 
 export const REPOSITORY_PATTERN = `^${REPOSITORY}$`;
@@ -65,7 +67,7 @@ export function parseReference(name: string): ParsedReference {
   }
   const match = IN_REGISTRY.exec(rest);
   // The kubelet takes 64 hexadecimal digits for the id of an image.
-  if (!match || match[1].length > 255 || /^[a-f0-9]{64}$/.test(name)) {
+  if (!match || match[1].length > LONGEST_PATH || /^[a-f0-9]{64}$/.test(name)) {
     throw new Error(`an image name must be [HOST/]repository[:tag][@sha256:digest] in the characters registries allow, got '${name}'`);
   }
   const [, path, tag, digest] = match.map(part => part && unmask(part));
@@ -102,8 +104,8 @@ function mask(name: string): { masked: string; unmask: (text: string) => string 
 
 export function validateRepositoryName(name: string): void {
   if (isKnownLater(name)) return;
-  if (name.length < 2 || name.length > 256 || !new RegExp(REPOSITORY_PATTERN).test(name)) {
-    throw new Error(`a repository name must be 2 to 256 characters of a-z, 0-9 and the separators . _ - /, got '${name}'`);
+  if (name.length < 2 || name.length > LONGEST_PATH || !new RegExp(REPOSITORY_PATTERN).test(name)) {
+    throw new Error(`a repository name must be 2 to ${LONGEST_PATH} characters of a-z, 0-9 and the separators . _ - /, got '${name}'`);
   }
 }
 

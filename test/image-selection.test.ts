@@ -38,6 +38,16 @@ describe('the wanted list', () => {
     expect(() => wanted(() => [ImageSelection.registry(name)])).toThrow(/an image name must be .*, got/);
   });
 
+  test('has no repository of more characters than containerd takes', () => {
+    const [longest, tooLong] = [255, 256].map(length => 'a'.repeat(length));
+    expect(wanted(stack => [ImageSelection.repository(named(stack, longest))])).toBe(`${HOST}/${longest}?newest=1`);
+    expect(wanted(() => [ImageSelection.registry(`quay.io/${longest}:v1`)])).toBe(`quay.io/${longest}:v1`);
+    expect(() => wanted(stack => [ImageSelection.repository(named(stack, tooLong))])).toThrow(/a repository name must be 2 to 255 characters/);
+    for (const name of [`quay.io/${tooLong}:v1`, `${HOST}/${tooLong}:v1`, 'a'.repeat(248)]) {
+      expect(() => wanted(() => [ImageSelection.registry(name)])).toThrow(/an image name must be .*, got/);
+    }
+  });
+
   test('names a repository\'s tag, digest and newest images', () => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
     expect(wanted(stack => [

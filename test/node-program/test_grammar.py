@@ -24,6 +24,8 @@ DIGEST = 'sha256:' + 64 * 'a'
     '123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/app?newest=1',
     '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/app?newest=1',
     '123456789012.dkr-ecr.eu-west-1.on.aws/app?newest=1',
+    f'{HOST}/{255 * "a"}:v1', f'{HOST}/{127 * "a"}/{127 * "a"}@{DIGEST}', f'docker.io/{247 * "a"}:v1',
+    f'{HOST}/{255 * "a"},{255 * "b"}?newest=1',
 ])
 def test_takes(program, word):
     assert len(program.parse_parameters(settings(word), {}, []).words) == 1
@@ -39,6 +41,8 @@ def test_takes(program, word):
     f'{HOST}/app?newest=0', f'{HOST}/app?newest=', f'{HOST}/app?newest=-1', f'{HOST}/app?newest=99999',
     f'{HOST}/app,?newest=1', f'{HOST}/app?newest=1&include=', f'{HOST}/app?newest=1&include=a?b',
     f'{HOST}/app?newest=1&other=a', f'{HOST}/app?newest=1&include=[a]', f'{HOST}/app?include=a&newest=1',
+    f'{HOST}/{256 * "a"}:v1', f'{HOST}/{128 * "a"}/{127 * "a"}@{DIGEST}', f'docker.io/{248 * "a"}:v1',
+    f'{HOST}/{256 * "a"}?newest=1', f'{HOST}/a,{256 * "b"}?newest=1',
     'docker.io/library/busybox?newest=1', '12345.dkr.ecr.us-east-1.amazonaws.com/app?newest=1', '--help', '-',
 ])
 def test_refuses_the_image(program, word):
@@ -59,6 +63,7 @@ def test_refuses_and_names_the_setting(program, change):
 
 @pytest.mark.parametrize('name, value', [
     ('Pushed', 'a'), ('Pushed', 'quay.io/app:v1'),
+    ('Pushed', f'{HOST}/{256 * "a"}:v1'),
     ('Pushed', f'{HOST}/app:v1 x'), ('Pushed', f'{HOST}/app@{DIGEST}'), ('Pushed', f'{HOST}/app:a;reboot'),
     ('PushedAt', 'yesterday'), ('Revision', '$(reboot)'),
     ('Revision', 'ffff'), ('StartDelaySeconds', '121'), ('StartDelaySeconds', '-1'),
