@@ -1280,10 +1280,10 @@ class Image:
         self.name, self.repository, self.host = str(reference), reference.repository, reference.host
         self.digest, self.size = digest or reference.digest, size
         self.there: Present | None = None
-        self.state = 'asked'  # then ready, running, said, done
+        self.state = 'asked'  # then ready, running (or named beside one that is), said, done
         self.note = ''  # why it may not be had, or is not sure to be current
         self.attempt, self.not_before, self.begun = 0, 0.0, 0.0
-        self.alone = self.stopped = self.quiet = self.gone = False
+        self.alone = self.stopped = self.quiet = self.gone = self.needs_pull = False
 
     def by_digest(self) -> str:
         return f'{self.repository}@{self.digest}'
@@ -1386,7 +1386,6 @@ class Prefetch:
         self.slow: set[str] = set()  # hosts of pulls that stood still
         self.held: set[str] = set()  # pulls that hold the slots
         self.held_since = self.held_room = 0.0
-        self.targets: dict[str, Record] = {}  # of names by digest that got a further tag
 
     def run(self) -> None:
         self.records = self.store.records()
@@ -1606,7 +1605,7 @@ class Prefetch:
         started = time.monotonic()
         before = self.present.get(image.name)
         known = self.present.get(image.by_digest()) if image.digest else None
-        if known and self.add_name(image):
+        if known and not image.needs_pull and self.add_names(image):
             return
         room = self.disk.room()
         least = self.too_large.facts.get(image.key(), -1)
@@ -1627,23 +1626,55 @@ class Prefetch:
         outcome = 'present' if before == found else 'pulled'
         self.settle(image, outcome, seconds=round(time.monotonic() - started, 2))
 
-    def add_name(self, image: Image) -> bool:
-        """Whether a further tag of an image of the same repository could be written without its registry."""
+    def add_names(self, image: Image) -> bool:
+        """Further tags of an image of the same repository need no registry: writes all that are wanted, then looks once."""
+        tags = [image, *self.take_further_tags(image)]
         try:
-            known = self.targets.get(image.by_digest()) or self.store.record(image.by_digest())
-            self.targets[image.by_digest()] = known
-            blank = Record(image.name, image.digest, dict(), 0, known.target)
-            labels = relabel(blank, self.parameters.owner, image.source + '+pinned' * self.parameters.pin)
-            self.store.add_name(image.name, known.target, dict(labels, **{BROUGHT: 'true'}))
-            for _ in range(20):
-                image.there = self.store.status(image.name, False)[0]
-                if image.there and image.by_digest() in image.there.names:
-                    self.settle(image, 'pulled', marked=True, seconds=0)
-                    return True
-                STOPPED.wait(0.1)
+            target = self.store.record(image.by_digest()).target
+            self.settle_listed([tag for tag in tags if self.add_name(tag, target)])
         except Failure:
-            pass  # that name is there with another digest: a pull moves it
-        return False
+            pass  # a pull says why, or does better
+        finally:
+            with self.changed:
+                for tag in tags:
+                    tag.needs_pull = tag.state != 'done'
+                    tag.state = 'ready' if tag.state == 'named' else tag.state
+                self.changed.notify_all()
+        return image.state == 'done'
+
+    def take_further_tags(self, image: Image) -> list[Image]:
+        with self.changed:
+            further = [one for one in self.in_order() if one.state == 'ready' and not one.needs_pull
+                       and one.by_digest() == image.by_digest() and one.not_before <= time.monotonic()]
+            for one in further:
+                one.state = 'named'
+        return further
+
+    def add_name(self, image: Image, target: Message) -> bool:
+        blank = Record(image.name, image.digest, dict(), 0, target)
+        labels = relabel(blank, self.parameters.owner, image.source + '+pinned' * self.parameters.pin)
+        try:
+            self.store.add_name(image.name, target, dict(labels, **{BROUGHT: 'true'}))
+        except Failure:
+            return False  # that name is there with another digest: a pull moves it
+        return True
+
+    def settle_listed(self, tags: list[Image]) -> None:
+        """Each as soon as the CRI lists it, which takes one after the other over."""
+        patience = 20  # looks at which nothing has come
+        while tags and patience:
+            listed = {name: one for one in self.store.present() for name in one.names}
+            left = []
+            for tag in tags:
+                there = listed.get(tag.name)
+                if there and tag.by_digest() in there.names:
+                    tag.there = there
+                    self.settle(tag, 'pulled', marked=True, seconds=0)
+                else:
+                    left.append(tag)
+            patience = 20 if len(left) < len(tags) else patience - 1
+            tags = left
+            STOPPED.wait(0.1 * bool(tags))
 
     def pull_once(self, image: Image) -> None:
         due = time.monotonic()

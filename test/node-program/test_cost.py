@@ -1,10 +1,11 @@
 """What a run costs: requests, pulls, memory; and the disk that it may not fill."""
+import collections
 import random
 import subprocess
 import sys
 
 import pytest
-from conftest import ASSETS, HOST, PIN, digest
+from conftest import ASSETS, BROUGHT, HOST, PIN, digest
 
 APP = f'{HOST}/app'
 
@@ -44,6 +45,67 @@ def test_many_tags_of_one_image_are_one_pull(node):
     assert set(ran.outcomes.values()) == {'pulled'} and len(ran.outcomes) == 300
     assert node.calls.count('runtime.v1.ImageService/PullImage') == 1
     assert all(PIN in node.labels(f'{APP}:v{number}') for number in range(300))
+    assert all(node.labels(f'{APP}:v{number}')[BROUGHT] == 'true' for number in range(300))
+
+
+@pytest.mark.parametrize('words', [[f'{APP}?newest=1'], [f'{APP}:v{number}' for number in range(300)]], ids=['newest', 'fixed'])
+def test_many_tags_of_one_image_are_written_one_call_each_and_looked_at_together(node, words):
+    for number in range(300):
+        node.push(APP, f'v{number}', 1)
+    ran = node.run(*words)
+    assert set(ran.outcomes.values()) == {'pulled'} and len(ran.outcomes) == 300
+    calls = collections.Counter(node.calls)
+    assert calls.pop('containerd.services.images.v1.Images/Create') == 299
+    assert sum(calls.values()) <= 20, calls
+
+
+def late(node, names, looks):
+    """The CRI takes these names over only after so many looks; the answer counts them."""
+    inner, seen = node.ImageService_ListImages, []
+
+    def listed(sent, watch):
+        seen.append(1)
+        hidden = names if len(seen) <= looks else []
+        return dict(images=[dict(one, repo_tags=[tag for tag in one['repo_tags'] if tag not in hidden])
+                            for one in inner(sent, watch)['images']])
+
+    node.ImageService_ListImages = listed
+    return seen
+
+
+def test_tags_that_the_cri_takes_over_late_are_waited_for(node):
+    for number in range(10):
+        node.push(APP, f'v{number}', 1)
+    late(node, [f'{APP}:v{number}' for number in range(5, 10)], 4)
+    ran = node.run(f'{APP}?newest=1')
+    assert set(ran.outcomes.values()) == {'pulled'} and node.calls.count('runtime.v1.ImageService/PullImage') == 1
+
+
+def test_a_tag_that_the_cri_never_takes_over_is_pulled(program, node, monkeypatch):
+    monkeypatch.setattr(program.STOPPED, 'wait', lambda seconds: False)
+    for number in range(10):
+        node.push(APP, f'v{number}', 1)
+    seen = late(node, [f'{APP}:v7'], 10 ** 9)
+    pulls = []
+    node.before_pull = pulls.append
+    ran = node.run(f'{APP}?newest=1')
+    assert set(ran.outcomes.values()) == {'pulled'} and len(ran.outcomes) == 10
+    assert len(pulls) == 2 and f'{APP}:v7' in pulls and len(seen) <= 25
+
+
+def test_tags_that_are_there_of_another_image_are_moved_by_pulls_and_the_others_are_written(node):
+    for number in range(10):
+        node.push(APP, f'v{number}', 1 + number % 2)
+    node.run(f'{APP}?newest=2')
+    for number in range(10):
+        node.push(APP, f'v{number}', 3)
+    for number in range(10, 20):
+        node.push(APP, f'v{number}', 3)
+    node.calls.clear()
+    ran = node.run(f'{APP}?newest=1')
+    assert all(ran.outcomes[f'{APP}:v{number}'] == 'pulled' for number in range(20))
+    assert all(node.records[f'{APP}:v{number}']['digest'] == digest(3) for number in range(20))
+    assert node.calls.count('runtime.v1.ImageService/PullImage') <= 11
 
 
 def test_a_tag_that_moves_to_an_image_that_is_there_is_moved_by_a_pull(node):
