@@ -1,6 +1,6 @@
 /**
  * What it costs and brings, on real containerd, registry and kubelet, each against what it is to be held against, in turns on the same
- * machine: `npm run bench`. Writes bench/results.json and docs/images/bench.svg. `npm run bench -- push two-nodes` measures these rows
+ * machine: `npm run bench`. Writes bench/results.json and docs/numbers.md with its plot. `npm run bench -- push two-nodes` measures these rows
  * alone; `--quick` only shows that it works, with small images, and writes nothing.
  */
 import * as fs from 'node:fs';
@@ -8,11 +8,10 @@ import * as path from 'node:path';
 import { Bed, FULL, QUICK } from './bed';
 import { writeMeasured } from './fleet/from-results';
 import { machine } from './machine';
-import { barChart } from './plot/bar-chart';
-import type { Result, Row } from './row';
+import { writeNumbers } from './numbers';
+import type { Result, Results, Row } from './row';
 import { toResult } from './row';
 import { ROWS } from './rows';
-import { median } from './statistics';
 import { sentence } from './words';
 import { missingForNodes } from '../testbed/engines';
 
@@ -20,12 +19,6 @@ import { missingForNodes } from '../testbed/engines';
 process.env.CDK_VALIDATION = 'false';
 
 const RESULTS = path.join(__dirname, 'results.json');
-const PLOT = path.join(__dirname, '../docs/images/bench.svg');
-
-interface Results {
-  readonly machine: Record<string, string | number>;
-  readonly rows: Result[];
-}
 
 async function main(): Promise<void> {
   const quick = process.argv.includes('--quick');
@@ -65,17 +58,7 @@ function write(results: Results, some: boolean): void {
   const before = some && fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as Results).rows : [];
   const rows = ROWS.flatMap(({ name }) => results.rows.find(row => row.name === name) ?? before.find(row => row.name === name) ?? []);
   fs.writeFileSync(RESULTS, `${JSON.stringify({ ...results, rows }, undefined, 2)}\n`);
-  fs.writeFileSync(PLOT, barChart({
-    title: 'Measured against what it is held against, and what must be reached',
-    subtitle: 'ratios, shorter is better; the dashed line is the limit',
-    bars: rows.map(({ name, ratio, limit, samples, reached }) => ({
-      name: name.replace(/-/g, ' '),
-      value: ratio,
-      label: `${ratio.toFixed(2)}×`,
-      limit: limit.ratio + (limit.plus ?? 0) / median(Object.values(samples)[1]),
-      colour: reached ? 2 : 1,
-    })),
-  }));
+  writeNumbers();
   writeMeasured(rows, results.machine);
 }
 

@@ -38,6 +38,12 @@ export interface Result extends Measured {
   readonly reached: boolean;
 }
 
+/** bench/results.json. */
+export interface Results {
+  readonly machine: Record<string, string | number>;
+  readonly rows: Result[];
+}
+
 export function toResult({ name, what, against, limit }: Row, measured: Measured): Result {
   const [subject, reference] = Object.values(measured.samples);
   const pairs = subject.map((value, at) => value / reference[at % reference.length]);

@@ -9,6 +9,7 @@ import { FAST, SLOW } from './figures';
 import { check, inputs } from './inputs';
 import { churns, costs, plotOfScaleOut, plotOfStorms, scaleOuts, storms } from './other-tables';
 import { behindNat, howLong, inShort, plotOfArrivals, plotOfFleets, ramps, timeouts, unreachable, whatEcrSees } from './push-tables';
+import { pageWith } from '../generated';
 import { lineChart } from '../plot/line-chart';
 
 const DOCS = path.join(__dirname, '../../docs');
@@ -39,15 +40,8 @@ const PLOTS = {
 };
 
 function generated(): Map<string, string> {
-  const page = path.join(DOCS, 'fleets.md');
-  let text = fs.readFileSync(page, 'utf8');
-  for (const [name, part] of Object.entries(PARTS)) {
-    const marked = new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end of generated -->)`);
-    if (!marked.test(text)) throw new Error(`docs/fleets.md has no part <!-- generated: ${name} --> to put a table into`);
-    text = text.replace(marked, (_, begin, end) => `${begin}${part()}\n${end}`);
-  }
   const plots = Object.entries(PLOTS).map(([name, plot]): [string, string] => [path.join(DOCS, 'images', `${name}.svg`), lineChart(plot())]);
-  return new Map([[page, text], ...plots]);
+  return new Map([pageWith('fleets.md', PARTS), ...plots]);
 }
 
 function main(): void {

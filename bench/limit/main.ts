@@ -1,18 +1,19 @@
 /**
  * How fast this machine brings images to its disk, and what that depends on: `npm run bench:limit`, or `npm run bench:limit -- layers`.
- * Writes bench/limit/results.json; `--quick` only shows that it works.
+ * Writes bench/limit/results.json and its part of docs/numbers.md; `--quick` only shows that it works.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { flame, missingForFlame } from './flame';
 import { formats } from './formats';
-import type { Point, Series } from './series';
+import type { LimitResults, Series } from './series';
 import { layers, parallelPulls, parts, rate, sizes } from './series';
 import { containerdSettings } from './settings';
 import { soci } from './soci';
 import { missingForNodes } from '../../testbed/engines';
 import { Bed, FULL, QUICK } from '../bed';
 import { machine } from '../machine';
+import { writeNumbers } from '../numbers';
 import { median } from '../statistics';
 
 process.env.CDK_VALIDATION = 'false';
@@ -20,17 +21,6 @@ process.env.CDK_VALIDATION = 'false';
 const SERIES: Series[] = [parts, layers, sizes, formats, parallelPulls, soci, containerdSettings];
 const FLAME = 'flame';
 const RESULTS = path.join(__dirname, 'results.json');
-
-interface Measured {
-  readonly name: string;
-  readonly what: string;
-  readonly points: Point[];
-}
-
-interface Results {
-  readonly machine: Record<string, string | number>;
-  readonly series: Measured[];
-}
 
 async function main(): Promise<void> {
   const quick = process.argv.includes('--quick');
@@ -41,7 +31,7 @@ async function main(): Promise<void> {
   if (missing.length > 0) throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
 
   const where = await machine();
-  const measured: Measured[] = [];
+  const measured: LimitResults['series'][number][] = [];
   const bed = await Bed.start(quick ? QUICK : { ...FULL, rounds: 3 });
   try {
     const wanted = (name: string) => names.length === 0 || names.includes(name);
@@ -64,10 +54,11 @@ function possible(name: string, missing: string[]): boolean {
 }
 
 /** Series that were not measured this time stay as they are. */
-function write({ machine: where, series }: Results): void {
-  const before = fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as Results).series : [];
+function write({ machine: where, series }: LimitResults): void {
+  const before = fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as LimitResults).series : [];
   const all = SERIES.flatMap(({ name }) => series.find(one => one.name === name) ?? before.find(one => one.name === name) ?? []);
   fs.writeFileSync(RESULTS, `${JSON.stringify({ machine: where, series: all }, undefined, 2)}\n`);
+  writeNumbers();
 }
 
 main().catch(error => {

@@ -20,6 +20,12 @@ export interface Series {
   measure(bed: Bed): Promise<Point[]>;
 }
 
+/** bench/limit/results.json. */
+export interface LimitResults {
+  readonly machine: Record<string, string | number>;
+  readonly series: { readonly name: string; readonly what: string; readonly points: Point[] }[];
+}
+
 export async function onOneNode<T>(bed: Bed, name: string, use: (node: Node) => Promise<T>): Promise<T> {
   const node = await bed.addNode(await bed.deploy(name));
   try {
