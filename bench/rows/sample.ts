@@ -21,7 +21,9 @@ export const push: Row = {
       await forgetIt();
       const samples = await inTurns(bed.sizes.rounds,
         { name: 'push, node program', run: async () => void await pushRuns(deployment, pushed), forget: forgetIt },
-        { name: 'sample', run: () => script(node, sampleCommands(registryHost, region, 'push')), forget: forgetIt });
+        { name: 'sample', run: () => script(node, sampleCommands(registryHost, region, 'push')), forget: forgetIt },
+        // What no program that has containerd pull can be faster than.
+        { name: 'crictl pull', run: () => crictlPull(bed, node, pushed.reference), forget: forgetIt });
       return { samples, unit: 's' };
     } finally {
       await node.stop();
