@@ -131,7 +131,9 @@ const testConsumers = project.addTask('test:consumers', {
   receiveArgs: true,
 });
 const testAll = project.addTask('test:all', { description: 'Every test of the source (test:consumers tests what was built of it)' });
-for (const task of [setUp, project.testTask, testNodeProgram, testLimits, testNodes]) testAll.spawn(task);
+for (const task of [setUp, project.testTask, testNodeProgram, testLimits, testNodes]) {
+  testAll.spawn(task);
+}
 
 // What pull requests must pass beside the build, a job each; .ci/run runs the same tasks. Real nodes need root.
 const build = ['compile', 'post-compile', 'package:js'].map(name => project.tasks.tryFind(name)!);
@@ -184,7 +186,7 @@ eslintrc.addOverride('parserOptions.project', ['./tsconfig.dev.json', './test/in
 project.eslint!.addRules({
   'import/enforce-node-protocol-usage': ['error', 'always'],
   '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports', disallowTypeAnnotations: false }],
-  '@stylistic/nonblock-statement-body-position': ['error', 'beside'],
+  'curly': ['error', 'all'],
 });
 
 // The README's examples are compiled, and translated for the other languages.
@@ -236,5 +238,7 @@ for (const file of ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'docs/archite
   const named = text
     .replace(/\b(github|raw\.githubusercontent)\.com\/[\w-]+\/cdk-eks-image-prefetcher/g, `$1.com/${OWNER}/cdk-eks-image-prefetcher`)
     .replace(/\bio\.github\.[\w-]+(?=\.eksimageprefetcher|<)/g, MAVEN_GROUP_ID);
-  if (named !== text) writeFileSync(file, named);
+  if (named !== text) {
+    writeFileSync(file, named);
+  }
 }

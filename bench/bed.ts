@@ -62,13 +62,17 @@ export class Bed {
     });
     options.then?.(stack, prefetcher);
     const deployment = new Deployment(stack, this.ruler);
-    for (const { properties } of deployment.plane.template.resources('AWS::ECR::Repository')) await this.createRepository(properties.RepositoryName);
+    for (const { properties } of deployment.plane.template.resources('AWS::ECR::Repository')) {
+      await this.createRepository(properties.RepositoryName);
+    }
     await deployment.publishDocuments(this.testbed.documents);
     return deployment;
   }
 
   async createRepository(name: string): Promise<void> {
-    if (this.repositories.has(name)) return;
+    if (this.repositories.has(name)) {
+      return;
+    }
     this.repositories.add(name);
     await this.testbed.ecr.createRepository(name);
   }
@@ -106,7 +110,9 @@ export function repository(stack: Stack, repositoryName: string): ecr.IRepositor
 /** By the CRI, which also drops the record that it keeps of the image's id: with that left, the next pull would find every layer. */
 export async function forget(node: Node, ...references: string[]): Promise<void> {
   for (const reference of references) {
-    if (await node.imageStatus(reference)) await node.cri.removeImage(reference);
+    if (await node.imageStatus(reference)) {
+      await node.cri.removeImage(reference);
+    }
   }
   await ok(node, ['ctr', '-n', 'k8s.io', 'content', 'prune', 'references']);
   await settle();
@@ -120,13 +126,17 @@ export async function settle(): Promise<void> {
 /** Runs a command in the node that must succeed. */
 export async function ok(node: Node, argv: string[]): Promise<void> {
   const { exitCode, stderr, stdout } = await node.exec(argv);
-  if (exitCode !== 0) throw new Error(`${argv.join(' ')} failed on ${node.name}: ${stderr || stdout}`);
+  if (exitCode !== 0) {
+    throw new Error(`${argv.join(' ')} failed on ${node.name}: ${stderr || stdout}`);
+  }
 }
 
 /** Runs a script as the agent does; it must succeed. */
 export async function script(node: Node, commands: string): Promise<void> {
   const { exitCode, stderr, stdout } = await node.run(commands);
-  if (exitCode !== 0) throw new Error(`the script failed on ${node.name}: ${stderr || stdout}`);
+  if (exitCode !== 0) {
+    throw new Error(`the script failed on ${node.name}: ${stderr || stdout}`);
+  }
 }
 
 /** A pull by crictl, and nothing else. */
@@ -147,7 +157,9 @@ export async function pushRuns(deployment: Deployment, pushed: PushedImage, onFi
     onProgress: ({ what }) => what === 'node-finished' && onFinished(),
   });
   const refused = result.deliveries.find(({ runbook }) => !runbook);
-  if (refused) throw new Error(`the push was refused: ${refused.reason}`);
+  if (refused) {
+    throw new Error(`the push was refused: ${refused.reason}`);
+  }
   return successful(result.deliveries.flatMap(({ runbook }) => runbook!.steps).flatMap(({ command }) => command?.invocations ?? [])).map(reportOf);
 }
 

@@ -9,7 +9,9 @@ export function pageWith(file: string, parts: Record<string, () => string>): [fi
   let text = fs.readFileSync(page, 'utf8');
   for (const [name, part] of Object.entries(parts)) {
     const marked = new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end of generated -->)`);
-    if (!marked.test(text)) throw new Error(`docs/${file} has no part <!-- generated: ${name} --> to put a table into`);
+    if (!marked.test(text)) {
+      throw new Error(`docs/${file} has no part <!-- generated: ${name} --> to put a table into`);
+    }
     text = text.replace(marked, (_, begin, end) => `${begin}${part()}\n${end}`);
   }
   return [page, text];

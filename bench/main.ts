@@ -24,9 +24,13 @@ async function main(): Promise<void> {
   const quick = process.argv.includes('--quick');
   const names = process.argv.slice(2).filter(argument => !argument.startsWith('--'));
   const unknown = names.filter(name => !ROWS.some(row => row.name === name));
-  if (unknown.length > 0) throw new Error(`no row is called ${unknown.join(', ')}; there are ${ROWS.map(({ name }) => name).join(', ')}`);
+  if (unknown.length > 0) {
+    throw new Error(`no row is called ${unknown.join(', ')}; there are ${ROWS.map(({ name }) => name).join(', ')}`);
+  }
   const missing = missingForNodes();
-  if (missing.length > 0) throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
+  if (missing.length > 0) {
+    throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
+  }
 
   const where = await machine();
   const results: Result[] = [];
@@ -35,20 +39,28 @@ async function main(): Promise<void> {
   try {
     for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes(name))) {
       const result = await measure(row, bed).catch((error: Error) => void failures.push(`${row.name}: ${error.stack}`));
-      if (!result) continue;
+      if (!result) {
+        continue;
+      }
       results.push(result);
       process.stdout.write(`${sentence(result)}\n`);
     }
   } finally {
     await bed.stop();
   }
-  if (!quick) write({ machine: where, rows: results }, names.length > 0);
-  if (failures.length > 0) throw new Error(`could not be measured: ${failures.join('\n')}`);
+  if (!quick) {
+    write({ machine: where, rows: results }, names.length > 0);
+  }
+  if (failures.length > 0) {
+    throw new Error(`could not be measured: ${failures.join('\n')}`);
+  }
 }
 
 async function measure(row: Row, bed: Bed): Promise<Result | undefined> {
   const missing = row.missing?.() ?? [];
-  if (missing.length === 0) return toResult(row, await row.measure(bed));
+  if (missing.length === 0) {
+    return toResult(row, await row.measure(bed));
+  }
   process.stdout.write(`left out: ${row.name}, because ${missing.join('; ')}\n`);
   return undefined;
 }

@@ -31,7 +31,9 @@ export function numbers(): Map<string, string> {
 }
 
 export function writeNumbers(): void {
-  for (const [file, text] of numbers()) fs.writeFileSync(file, text);
+  for (const [file, text] of numbers()) {
+    fs.writeFileSync(file, text);
+  }
 }
 
 function read<T>(file: string): T {

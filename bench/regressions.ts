@@ -10,9 +10,15 @@ const NOISE = 0.1;
 export function regressions(then: Rows, now: Rows): string[] {
   return then.rows.flatMap(before => {
     const after = now.rows.find(({ name }) => name === before.name);
-    if (!after) return [`${before.name}: was ${words(before.ratio)}, is not measured any more`];
-    if (after.ratio > before.ratio * (1 + NOISE)) return [`${before.name}: was ${words(before.ratio)}, is ${words(after.ratio)}`];
-    if (before.reached && !after.reached) return [`${before.name}: was within its limit at ${words(before.ratio)}, is over it at ${words(after.ratio)}`];
+    if (!after) {
+      return [`${before.name}: was ${words(before.ratio)}, is not measured any more`];
+    }
+    if (after.ratio > before.ratio * (1 + NOISE)) {
+      return [`${before.name}: was ${words(before.ratio)}, is ${words(after.ratio)}`];
+    }
+    if (before.reached && !after.reached) {
+      return [`${before.name}: was within its limit at ${words(before.ratio)}, is over it at ${words(after.ratio)}`];
+    }
     return [];
   });
 }

@@ -24,7 +24,9 @@ export function countRules(prefetcher: IConstruct): void {
     const key = JSON.stringify([account, region, name]);
     const bus = buses.get(key) ?? { wildcards: 0, all: 0, own: false };
     bus.all++;
-    if (JSON.stringify(Stack.of(rule).resolve(rule.eventPattern) ?? '').includes('"wildcard":')) bus.wildcards++;
+    if (JSON.stringify(Stack.of(rule).resolve(rule.eventPattern) ?? '').includes('"wildcard":')) {
+      bus.wildcards++;
+    }
     bus.own ||= rule.node.scopes.includes(prefetcher);
     buses.set(key, bus);
   }
@@ -80,11 +82,15 @@ export function countExports(prefetcher: IConstruct, images: ImageSelectionConfi
   for (const text of images.flatMap(image => [image.path, image.ecr?.repositoryArn ?? ''])) {
     for (const token of Tokenization.reverseString(text).tokens.filter(Reference.isReference)) {
       const producer = Stack.of(token.target);
-      if (producer !== Stack.of(prefetcher)) known.add(`${producer.node.path} ${token.target.node.path} ${token.displayName}`);
+      if (producer !== Stack.of(prefetcher)) {
+        known.add(`${producer.node.path} ${token.target.node.path} ${token.displayName}`);
+      }
     }
   }
   const counts = new Map<string, number>();
-  for (const [stack] of [...known].map(one => one.split(' '))) counts.set(stack, (counts.get(stack) ?? 0) + 1);
+  for (const [stack] of [...known].map(one => one.split(' '))) {
+    counts.set(stack, (counts.get(stack) ?? 0) + 1);
+  }
   for (const [stack, count] of counts) {
     if (count > MOST_OUTPUTS_OF_STACK) {
       Annotations.of(prefetcher).addWarningV2('cdk-eks-image-prefetcher:manyExports',

@@ -7,7 +7,9 @@ export function base85(data: Buffer): string {
   let text = '';
   for (let at = 0; at < padded.length; at += 4) {
     const word = padded.readUInt32BE(at);
-    for (let power = 85 ** 4; power >= 1; power /= 85) text += DIGITS[Math.floor(word / power) % 85];
+    for (let power = 85 ** 4; power >= 1; power /= 85) {
+      text += DIGITS[Math.floor(word / power) % 85];
+    }
   }
   return text.slice(0, text.length - missing);
 }

@@ -156,8 +156,12 @@ function onOneLine(value: string): string {
  * it, objects line by line, lists on one line.
  */
 export function asSentByCloudFormation(value: any, indent = ''): string {
-  if (Array.isArray(value)) return value.length === 0 ? '[ ]' : `[ ${value.map(item => asSentByCloudFormation(item, indent)).join(', ')} ]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    return value.length === 0 ? '[ ]' : `[ ${value.map(item => asSentByCloudFormation(item, indent)).join(', ')} ]`;
+  }
+  if (value === null || typeof value !== 'object') {
+    return JSON.stringify(value);
+  }
   const inner = `${indent}  `;
   const fields = Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)} : ${asSentByCloudFormation(item, inner)}`);
   return fields.length === 0 ? '{ }' : `{\n${fields.join(',\n')}\n${indent}}`;

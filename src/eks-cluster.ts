@@ -20,14 +20,20 @@ export function isFargateCluster(cluster: aws_eks.IClusterRef): boolean {
 /** Whether two names are certainly those of different clusters. One known only at deployment may be any. */
 export function areDifferentClusters(left: string, right: string): boolean {
   const [one, other] = [identityOf(left), identityOf(right)];
-  if (one.name && other.name) return one.name !== other.name;
+  if (one.name && other.name) {
+    return one.name !== other.name;
+  }
   return one.resource !== undefined && other.resource !== undefined && one.resource !== other.resource;
 }
 
 function identityOf(clusterName: string): { name?: string; resource?: CfnResource } {
-  if (!isKnownLater(clusterName)) return { name: clusterName };
+  if (!isKnownLater(clusterName)) {
+    return { name: clusterName };
+  }
   const { firstToken: token, length } = Tokenization.reverseString(clusterName);
-  if (length !== 1 || !Reference.isReference(token) || !isCfnCluster(token.target)) return {};
+  if (length !== 1 || !Reference.isReference(token) || !isCfnCluster(token.target)) {
+    return {};
+  }
   return { name: givenName(token.target), resource: token.target };
 }
 

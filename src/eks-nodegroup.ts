@@ -13,7 +13,9 @@ import { validateList } from './validate-list';
  */
 export function nodegroupName(nodegroup: aws_eks.INodegroupRef): string {
   const resource = cfnNodegroupOf(nodegroup);
-  if (resource) return resource.attrNodegroupName;
+  if (resource) {
+    return resource.attrNodegroupName;
+  }
   const named = (nodegroup as { nodegroupName?: string }).nodegroupName;
   return named === undefined ? Fn.select(2, Fn.split('/', nodegroup.nodegroupRef.nodegroupArn)) : nameInTag(named);
 }
@@ -38,7 +40,9 @@ export function validateNodegroups(what: string, nodegroups: unknown[]): void {
 
 export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws_eks.IClusterRef): void {
   const resource = cfnNodegroupOf(nodegroup);
-  if (!resource) return;
+  if (!resource) {
+    return;
+  }
   if (areDifferentClusters(resource.clusterName as string, cluster.clusterRef.clusterName)) {
     throw new Error(`nodegroup '${nodegroup.node.path}' is of another cluster than '${cluster.node.path}': give each cluster an ImagePrefetcher of its own`);
   }

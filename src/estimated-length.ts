@@ -17,8 +17,12 @@ export function estimatedLength(text: string): number {
 }
 
 function lengthOfToken(token: IResolvable): number {
-  if (token.toString().startsWith('${Token[AWS.')) return LENGTH_OF_A_PSEUDO_PARAMETER;
-  if (!Reference.isReference(token) || !CfnElement.isCfnElement(token.target)) return LENGTH_OF_ANY_OTHER_TOKEN;
+  if (token.toString().startsWith('${Token[AWS.')) {
+    return LENGTH_OF_A_PSEUDO_PARAMETER;
+  }
+  if (!Reference.isReference(token) || !CfnElement.isCfnElement(token.target)) {
+    return LENGTH_OF_ANY_OTHER_TOKEN;
+  }
   const stack = Stack.of(token.target);
   const stackName = Token.isUnresolved(stack.stackName) ? LENGTH_OF_A_NESTED_STACKS_NAME : stack.stackName.length;
   const name = stackName + stack.getLogicalId(token.target).length + AROUND_A_GENERATED_NAME;

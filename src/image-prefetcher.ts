@@ -321,7 +321,9 @@ export class ImagePrefetcher extends Construct {
 }
 
 function logGroupOf(scope: Construct, { logGroup: given }: ImagePrefetcherProps): logs.ILogGroup {
-  if (!given) return new logs.LogGroup(scope, 'LogGroup', { retention: logs.RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
+  if (!given) {
+    return new logs.LogGroup(scope, 'LogGroup', { retention: logs.RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
+  }
   return 'addStream' in given ? given as logs.ILogGroup : logs.LogGroup.fromLogGroupName(scope, 'LogGroup', given.logGroupRef.logGroupName);
 }
 

@@ -52,7 +52,9 @@ export interface ParsedReference {
  * Parts of it may be tokens, where it shows what they are: account, region and repository of an ECR host, a tag, a digest.
  */
 export function parseReference(name: string): ParsedReference {
-  if (isBeforeLookup(name)) return BEFORE_LOOKUP;
+  if (isBeforeLookup(name)) {
+    return BEFORE_LOOKUP;
+  }
   const { masked, unmask } = mask(name);
   const { host, rest } = splitHost(masked);
   const ecr = ECR_HOST.exec(host);
@@ -87,7 +89,9 @@ function splitHost(name: string): { host: string; rest: string } {
   const isNamed = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
   const host = isNamed ? first : 'docker.io';
   const rest = isNamed ? name.slice(slash + 1) : name;
-  if (host !== 'docker.io' && host !== 'index.docker.io') return { host, rest };
+  if (host !== 'docker.io' && host !== 'index.docker.io') {
+    return { host, rest };
+  }
   return { host: 'docker.io', rest: rest.includes('/') ? rest : `library/${rest}` };
 }
 
@@ -103,21 +107,27 @@ function mask(name: string): { masked: string; unmask: (text: string) => string 
 }
 
 export function validateRepositoryName(name: string): void {
-  if (isKnownLater(name)) return;
+  if (isKnownLater(name)) {
+    return;
+  }
   if (name.length < 2 || name.length > LONGEST_PATH || !new RegExp(REPOSITORY_PATTERN).test(name)) {
     throw new Error(`a repository name must be 2 to ${LONGEST_PATH} characters of a-z, 0-9 and the separators . _ - /, got '${name}'`);
   }
 }
 
 export function validateTag(tag: string): void {
-  if (typeof tag === 'string' && isKnownLater(tag)) return;
+  if (typeof tag === 'string' && isKnownLater(tag)) {
+    return;
+  }
   if (typeof tag !== 'string' || !new RegExp(TAG_PATTERN).test(tag)) {
     throw new Error(`an image tag must be 1 to 128 characters of A-Z, a-z, 0-9, . _ and -, not starting with . or -, got '${tag}'`);
   }
 }
 
 export function validateDigest(digest: string): void {
-  if (typeof digest === 'string' && isKnownLater(digest)) return;
+  if (typeof digest === 'string' && isKnownLater(digest)) {
+    return;
+  }
   if (typeof digest !== 'string' || !new RegExp(`^${DIGEST}$`).test(digest)) {
     throw new Error(`an image digest must be sha256: and 64 hexadecimal digits, got '${digest}'`);
   }

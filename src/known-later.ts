@@ -24,7 +24,9 @@ export function isBeforeLookup(text: string): boolean {
 
 /** A text for a message: what is known only at deployment is named by the construct that it comes from. */
 export function readable(text: string): string {
-  if (LIST_TOKEN.test(text)) return nameOfSource(Tokenization.reverseList([text]));
+  if (LIST_TOKEN.test(text)) {
+    return nameOfSource(Tokenization.reverseList([text]));
+  }
   return Tokenization.reverseString(text).mapTokens({ mapToken: nameOfSource })
     .join({ join: (left, right) => `${left ?? ''}${right ?? ''}` });
 }

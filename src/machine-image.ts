@@ -45,8 +45,12 @@ function unfitImage(scope: IConstruct, imageIds: unknown[]): string | undefined 
 
 /** The SSM parameter that an image id comes from. */
 function sourceOf(scope: IConstruct, imageId: unknown): string {
-  if (typeof imageId !== 'string') return '';
+  if (typeof imageId !== 'string') {
+    return '';
+  }
   const token = Tokenization.reverseString(imageId).firstToken;
-  if (Reference.isReference(token) && token.target instanceof CfnParameter) return String(token.target.default);
+  if (Reference.isReference(token) && token.target instanceof CfnParameter) {
+    return String(token.target.default);
+  }
   return JSON.stringify(Stack.of(scope).resolve(imageId));
 }

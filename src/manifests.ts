@@ -27,12 +27,20 @@ export function validateManifests(manifests: unknown[]): void {
 
 /** Whatever the kind, a pod template is where containers are listed. */
 function imagesOf(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(imagesOf);
-  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) {
+    return value.flatMap(imagesOf);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
   return Object.entries(value).flatMap(([key, inner]) => {
-    if (CONTAINERS.includes(key) && Array.isArray(inner)) return inner.flatMap(container => imageIn(container?.image));
+    if (CONTAINERS.includes(key) && Array.isArray(inner)) {
+      return inner.flatMap(container => imageIn(container?.image));
+    }
     // https://kubernetes.io/docs/tasks/configure-pod-container/image-volumes/
-    if (key === 'volumes' && Array.isArray(inner)) return inner.flatMap(volume => imageIn(volume?.image?.reference));
+    if (key === 'volumes' && Array.isArray(inner)) {
+      return inner.flatMap(volume => imageIn(volume?.image?.reference));
+    }
     return imagesOf(inner);
   });
 }

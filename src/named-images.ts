@@ -25,16 +25,22 @@ export function namedImages(scope: Construct, names: string[]): ImageSelectionCo
 
 function imageOfReference(scope: Construct, { host, path, tag, digest, ecr }: ParsedReference): ImageSelectionConfig {
   const image = { host, path, tag, digest };
-  if (!ecr) return image;
+  if (!ecr) {
+    return image;
+  }
   const repository = repositoryOf(path);
-  if (repository) return { ...imageOfRepository(scope, repository), tag, digest };
+  if (repository) {
+    return { ...imageOfRepository(scope, repository), tag, digest };
+  }
   return { ...imageOfPlace(scope, ecr, path), ...image };
 }
 
 /** The repository of this app whose name is behind a token, as in `repository.repositoryUri`. */
 function repositoryOf(path: string): aws_ecr.IRepositoryRef | undefined {
   const { firstToken: token, length } = Tokenization.reverseString(path);
-  if (length !== 1 || !Reference.isReference(token) || token.displayName !== 'Ref' || !CfnElement.isCfnElement(token.target)) return undefined;
+  if (length !== 1 || !Reference.isReference(token) || token.displayName !== 'Ref' || !CfnElement.isCfnElement(token.target)) {
+    return undefined;
+  }
   return [token.target.node.scope, token.target].find(isRepository);
 }
 

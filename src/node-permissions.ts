@@ -45,7 +45,9 @@ export class NodePermissions extends Construct {
         roles.push(role);
       } else {
         // Where roles are customized, this enters the report of what they need; elsewhere it changes nothing.
-        for (const statement of statements) role.addToPrincipalPolicy(statement);
+        for (const statement of statements) {
+          role.addToPrincipalPolicy(statement);
+        }
         warnOfFixedRole(this, role, actions);
       }
       if (takesPolicies && !attached) {
@@ -77,9 +79,13 @@ function rolesOf(scope: Construct, nodes: SelectedNodes[]): iam.IRole[] {
   const roles = new Map<string, iam.IRole>();
   for (const { role, roleArn } of nodes) {
     const arn = role?.roleArn ?? roleArn;
-    if (arn === undefined || (role === undefined && roles.has(arn))) continue;
+    if (arn === undefined || (role === undefined && roles.has(arn))) {
+      continue;
+    }
     const found = (role ? roleImportedAgain(scope, role) ?? role : roleBehind(scope, arn)) ?? roleOfArn(scope, arn);
-    if (found) roles.set(arn, found);
+    if (found) {
+      roles.set(arn, found);
+    }
   }
   return [...new Set(roles.values())];
 }

@@ -6,7 +6,9 @@ import { isKnownLater } from './known-later';
 /** The resource of this app behind the ARN of a role. */
 function cfnRoleOf(roleArn: string): CfnResource | undefined {
   const { firstToken: token, length } = Tokenization.reverseString(roleArn);
-  if (length !== 1 || !Reference.isReference(token) || token.displayName !== 'Arn' || !CfnResource.isCfnResource(token.target)) return undefined;
+  if (length !== 1 || !Reference.isReference(token) || token.displayName !== 'Arn' || !CfnResource.isCfnResource(token.target)) {
+    return undefined;
+  }
   return token.target.cfnResourceType === 'AWS::IAM::Role' ? token.target : undefined;
 }
 
@@ -26,7 +28,9 @@ export function isSpelledOut(roleArn: string): boolean {
  */
 export function roleBehind(scope: Construct, roleArn: string): iam.IRole | undefined {
   const resource = cfnRoleOf(roleArn);
-  if (!resource) return undefined;
+  if (!resource) {
+    return undefined;
+  }
   const owner = resource.node.scope;
   const id = Names.nodeUniqueId(resource.node);
   return iam.Role.isRole(owner) ? owner : importedRole(scope, id, () => iam.Role.fromRoleName(folder(scope), id, resource.ref));
@@ -38,7 +42,9 @@ export function roleImportedAgain(scope: Construct, role: iam.IRole): iam.IRole 
 }
 
 export function roleOfArn(scope: Construct, roleArn: string): iam.IRole | undefined {
-  if (!isSpelledOut(roleArn)) return undefined;
+  if (!isSpelledOut(roleArn)) {
+    return undefined;
+  }
   const id = roleArn.split(':').slice(4).join('-').replace(/[/${}[\]]/g, '-');
   return importedRole(scope, id, () => iam.Role.fromRoleArn(folder(scope), id, roleArn));
 }

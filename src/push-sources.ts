@@ -50,13 +50,17 @@ export function pushSources(scope: Construct, images: ImageSelectionConfig[], ev
     }
     const place = getOrAdd(places, `${account} ${region}`, { account, region, eventBus: away ? forwarded : undefined, byTags: new Map() });
     const { repositoryNames } = getOrAdd(place.byTags, JSON.stringify(tags), { tags, repositoryNames: [] });
-    if (!repositoryNames.includes(image.path)) repositoryNames.push(image.path);
+    if (!repositoryNames.includes(image.path)) {
+      repositoryNames.push(image.path);
+    }
   }
   return [...places.values()].flatMap(({ byTags, ...place }) => intoRules(scope, [...byTags.values()]).map(each => ({ ...place, images: each })));
 }
 
 function getOrAdd<T>(map: Map<string, T>, key: string, value: T): T {
-  if (!map.has(key)) map.set(key, value);
+  if (!map.has(key)) {
+    map.set(key, value);
+  }
   return map.get(key)!;
 }
 
@@ -66,7 +70,9 @@ function wantedTags(images: ImageSelectionConfig[]): { image: ImageSelectionConf
   const fixed = new Map<string, { image: ImageSelectionConfig; tags: string[] }>();
   for (const image of ofEcr.filter(each => each.tag !== undefined)) {
     const { tags } = getOrAdd(fixed, `${image.host}/${image.path}`, { image, tags: [] });
-    if (!tags.includes(image.tag!)) tags.push(image.tag!);
+    if (!tags.includes(image.tag!)) {
+      tags.push(image.tag!);
+    }
   }
   return [
     ...ofEcr.filter(each => each.tag === undefined).map(image => ({ image, tags: image.tags ?? {} })),
@@ -102,7 +108,11 @@ function placeOf(scope: Construct, { account, region }: EcrRepositoryLocation, i
     // In a stack without an environment nobody knows; events that are forwarded are those of others.
     return comparison === TokenComparison.DIFFERENT || (isForwarded && comparison === TokenComparison.ONE_UNRESOLVED);
   };
-  if (isElsewhere(account, stack.account)) return `account ${account}`;
-  if (isElsewhere(region, stack.region)) return `region ${region}`;
+  if (isElsewhere(account, stack.account)) {
+    return `account ${account}`;
+  }
+  if (isElsewhere(region, stack.region)) {
+    return `region ${region}`;
+  }
   return undefined;
 }

@@ -32,7 +32,9 @@ export class Push extends Construct {
 
     const sources = pushSources(this, props.images, props.eventBus);
     this.rules = [];
-    if (sources.length === 0) return;
+    if (sources.length === 0) {
+      return;
+    }
 
     const { all: runbooks, role: automationRole } = props.runbooks;
     const role = this.role = createEventsRole(this, 'Role');

@@ -42,7 +42,9 @@ class Spelling {
 
   /** An intrinsic function as a text, worked out where that can be done. */
   private simplified(value: unknown): string {
-    if (typeof value !== 'object' || value === null) return String(value);
+    if (typeof value !== 'object' || value === null) {
+      return String(value);
+    }
     const [[name, operand]] = Object.entries(value) as [string, any][];
     const known = this.workedOut(name, operand);
     return known ?? this.keep(Token.asString(JSON.parse(this.restored(JSON.stringify(value)))));
@@ -61,7 +63,9 @@ class Spelling {
 
   /** Account or region of an ARN whose every part can be told apart. */
   private selected([index, list]: [unknown, any]): string | undefined {
-    if (!Array.isArray(list?.['Fn::Split'])) return undefined;
+    if (!Array.isArray(list?.['Fn::Split'])) {
+      return undefined;
+    }
     const [separator, text] = list['Fn::Split'];
     const parts = this.simplified(text).split(separator);
     return parts.length >= 6 ? parts[Number(index)] : undefined;
@@ -80,6 +84,8 @@ class ResolverButFor extends DefaultTokenResolver {
 
 /** `attrRepositoryUri` of an L1 hides what its parts show. */
 function repositoryUri({ target, displayName }: Reference): string | undefined {
-  if (displayName !== 'RepositoryUri' || !CfnResource.isCfnResource(target)) return undefined;
+  if (displayName !== 'RepositoryUri' || !CfnResource.isCfnResource(target)) {
+    return undefined;
+  }
   return `${ecrHost(target.stack.account, target.stack.region)}/${target.ref}`;
 }

@@ -8,11 +8,15 @@ import type { IConstruct } from 'constructs';
  */
 export function refuseMutualStacks(prefetcher: IConstruct, cluster: aws_eks.IClusterRef, documentName: string): void {
   const { firstToken: token } = Tokenization.reverseString(cluster.clusterRef.clusterName);
-  if (!Reference.isReference(token) || Stack.of(token.target) === Stack.of(prefetcher)) return;
+  if (!Reference.isReference(token) || Stack.of(token.target) === Stack.of(prefetcher)) {
+    return;
+  }
   const clusterStack = Stack.of(token.target);
   Aspects.of(prefetcher).add({
     visit: node => {
-      if (node !== prefetcher) return;
+      if (node !== prefetcher) {
+        return;
+      }
       const needing = whatNeeds(prefetcher, clusterStack, documentName);
       if (needing) {
         throw new Error(`'${prefetcher.node.path}' needs cluster '${cluster.node.path}' of another stack, where '${needing}' needs the prefetcher: create the prefetcher in the stack of the cluster, or let it know cluster and node groups by their names (CfnCluster.fromClusterName(), NodeSelection.nodegroupNames())`);
@@ -23,7 +27,9 @@ export function refuseMutualStacks(prefetcher: IConstruct, cluster: aws_eks.IClu
 
 function whatNeeds(prefetcher: IConstruct, stack: Stack, documentName: string): string | undefined {
   const own = Stack.of(prefetcher);
-  if (stack.dependencies.includes(own)) return stack.node.path;
+  if (stack.dependencies.includes(own)) {
+    return stack.node.path;
+  }
   const document = JSON.stringify(own.resolve(documentName));
   return stack.node.findAll().find(construct => construct.node.dependencies.some(each => Stack.of(each) === own)
     || (isLaunchTemplate(construct) && JSON.stringify(stack.resolve(construct.launchTemplateData)).includes(document)))?.node.path;

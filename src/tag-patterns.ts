@@ -15,7 +15,9 @@ export function validateTagFilter(filter: TagFilter): void {
   validateList('include of a tag filter', filter.include ?? []);
   validateList('exclude of a tag filter', filter.exclude ?? []);
   for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {
-    if (isBeforeLookup(pattern)) continue;
+    if (isBeforeLookup(pattern)) {
+      continue;
+    }
     if (isToken(pattern)) {
       throw new Error('a tag pattern must be known at synth, got a token: select a tag known only at deployment by ImageSelection.tag()');
     }
@@ -60,7 +62,9 @@ export function renderForNode(filter: TagFilter): string {
  * @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 export function renderForEvents(filter: TagFilter): unknown[] {
-  if (filter.include && !filter.include.includes('*')) return filter.include.map(matcher);
+  if (filter.include && !filter.include.includes('*')) {
+    return filter.include.map(matcher);
+  }
   return [anythingBut(filter.exclude ?? [])];
 }
 
@@ -73,20 +77,30 @@ type Kind = 'exact' | 'prefix' | 'suffix' | 'wildcard';
 
 function kindOf(pattern: string): Kind {
   const stars = pattern.split('*').length - 1;
-  if (stars === 0) return 'exact';
-  if (stars === 1 && pattern.endsWith('*')) return 'prefix';
-  if (stars === 1 && pattern.startsWith('*')) return 'suffix';
+  if (stars === 0) {
+    return 'exact';
+  }
+  if (stars === 1 && pattern.endsWith('*')) {
+    return 'prefix';
+  }
+  if (stars === 1 && pattern.startsWith('*')) {
+    return 'suffix';
+  }
   return 'wildcard';
 }
 
 function matcher(pattern: string): unknown {
   const kind = kindOf(pattern);
-  if (kind === 'exact') return pattern;
+  if (kind === 'exact') {
+    return pattern;
+  }
   return { [kind]: kind === 'wildcard' ? pattern : pattern.replace('*', '') };
 }
 
 function anythingBut(excludes: string[]): unknown {
   // Children of an image of several architectures arrive with an empty tag, which `anything-but` must name.
-  if (excludes.length > 0 && excludes.every(exclude => kindOf(exclude) === 'exact')) return { 'anything-but': ['', ...excludes] };
+  if (excludes.length > 0 && excludes.every(exclude => kindOf(exclude) === 'exact')) {
+    return { 'anything-but': ['', ...excludes] };
+  }
   return { 'anything-but': { wildcard: ['', ...excludes, `${REFERRER_PREFIX}*`] } };
 }

@@ -13,7 +13,9 @@ export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): v
   const of = (prop: string) => `${prop} of '${scope.node.path}'`;
   validateKinds(of, props);
   validatePlace(scope, 'cluster', props.cluster, 'Systems Manager reaches the instances of one region, so create the prefetcher in a stack of the cluster\'s');
-  if (props.logGroup) validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
+  if (props.logGroup) {
+    validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
+  }
   validateSomethingSelected(scope, props);
   validateMaxConcurrency(of('maxConcurrency'), props.maxConcurrency);
   validateReconcileEvery(of('reconcileEvery'), props.reconcileEvery);
@@ -70,7 +72,9 @@ function validateMaxConcurrency(what: string, value: NodeLimit | undefined): voi
 }
 
 function validateReconcileEvery(what: string, value: Duration | undefined): void {
-  if (value === undefined || value.isUnresolved()) return;
+  if (value === undefined || value.isUnresolved()) {
+    return;
+  }
   const minutes = value.toMinutes({ integral: false });
   if (!Number.isInteger(minutes) || minutes < 30 || minutes > 31 * 24 * 60) {
     throw new Error(`${what} must be whole minutes from 30 minutes to 31 days, got ${value.toHumanString()}`);
@@ -78,7 +82,9 @@ function validateReconcileEvery(what: string, value: Duration | undefined): void
 }
 
 function validateTimeout(scope: IConstruct, what: string, { timeout, reconcile }: ImagePrefetcherProps): void {
-  if (timeout === undefined || timeout.isUnresolved()) return;
+  if (timeout === undefined || timeout.isUnresolved()) {
+    return;
+  }
   const seconds = timeout.toSeconds({ integral: false });
   if (!Number.isInteger(seconds) || seconds < 60 || seconds > 172_800) {
     throw new Error(`${what} must be from 1 minute to 48 hours, got ${timeout.toHumanString()}`);
@@ -90,7 +96,9 @@ function validateTimeout(scope: IConstruct, what: string, { timeout, reconcile }
 }
 
 function validateWholeNumber(what: string, value: number | undefined, least: number, most: number, why = ''): void {
-  if (value === undefined || Token.isUnresolved(value)) return;
+  if (value === undefined || Token.isUnresolved(value)) {
+    return;
+  }
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new Error(`${what} must be a whole number from ${least} to ${most}, got ${value}${why}`);
   }

@@ -14,7 +14,9 @@ export function renderWantedImages(images: ImageSelectionConfig[]): string[] {
     const last = words[words.length - 1];
     // Neighbours that want the same of one registry share a word: 300 repositories fit into one document.
     if (image.keep !== undefined && last?.before === before && last.after === after) {
-      if (!last.repositories.includes(image.path)) last.repositories.push(image.path);
+      if (!last.repositories.includes(image.path)) {
+        last.repositories.push(image.path);
+      }
     } else {
       words.push({ before, repositories: [image.path], after });
     }
@@ -24,7 +26,11 @@ export function renderWantedImages(images: ImageSelectionConfig[]): string[] {
 }
 
 function wantedOf(image: ImageSelectionConfig): string {
-  if (image.digest) return `@${image.digest}`;
-  if (image.tag) return `:${image.tag}`;
+  if (image.digest) {
+    return `@${image.digest}`;
+  }
+  if (image.tag) {
+    return `:${image.tag}`;
+  }
   return `?newest=${Tokenization.stringifyNumber(image.keep ?? 1)}${renderForNode(image.tags ?? {})}`;
 }

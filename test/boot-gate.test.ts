@@ -104,7 +104,9 @@ describe('a second gate in one user data is refused', () => {
 
   test('and one gate in each of two user data is none', () => {
     const { prefetcher } = prefetch();
-    for (const userData of [new ec2.MultipartUserData(), new ec2.MultipartUserData()]) prefetcher.addBootGate(userData);
+    for (const userData of [new ec2.MultipartUserData(), new ec2.MultipartUserData()]) {
+      prefetcher.addBootGate(userData);
+    }
   });
 });
 

@@ -175,7 +175,9 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     return prefetch({ deadLetterQueue: sqs.Queue.fromQueueArn(stack, 'Queue', `arn:aws:sqs:us-east-1:${ACCOUNT}:letters`) }, stack);
   },
   '`manyRules`: more rules than a bus takes': withRepositories((repository, stack) => {
-    for (let index = 0; index < 300; index++) new events.Rule(stack, `Rule${index}`, { eventPattern: { source: ['test'] } });
+    for (let index = 0; index < 300; index++) {
+      new events.Rule(stack, `Rule${index}`, { eventPattern: { source: ['test'] } });
+    }
     return { repositories: [repository()] };
   }),
   '`manyExports`: many repositories of another stack': () => {

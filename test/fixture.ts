@@ -39,7 +39,9 @@ export function prefetch(
 /** The only resource of a type, or the one whose logical id holds `part`. */
 export function propertiesOf(template: Template, type: string, part = ''): any {
   const found = Object.entries(template.findResources(type)).filter(([id]) => id.includes(part));
-  if (found.length !== 1) throw new Error(`expected one ${type} with '${part}' in its id, found ${found.map(([id]) => id).join(', ') || 'none'}`);
+  if (found.length !== 1) {
+    throw new Error(`expected one ${type} with '${part}' in its id, found ${found.map(([id]) => id).join(', ') || 'none'}`);
+  }
   return found[0][1].Properties;
 }
 
@@ -51,9 +53,15 @@ export function settingsOf(template: Template, prefetcher = 'Prefetcher'): { [na
 
 /** A text with intrinsics as one string: `{Ref}` and `{GetAtt}` in braces. */
 export function flat(value: any): string {
-  if (typeof value === 'string') return value;
-  if (value.Ref) return `{${value.Ref}}`;
-  if (value['Fn::GetAtt']) return `{${value['Fn::GetAtt'].join('.')}}`;
+  if (typeof value === 'string') {
+    return value;
+  }
+  if (value.Ref) {
+    return `{${value.Ref}}`;
+  }
+  if (value['Fn::GetAtt']) {
+    return `{${value['Fn::GetAtt'].join('.')}}`;
+  }
   if (value['Fn::Join']) {
     const [delimiter, parts] = value['Fn::Join'];
     return (Array.isArray(parts) ? parts.map(flat) : flat(parts['Fn::Split'][1]).split(parts['Fn::Split'][0])).join(delimiter);

@@ -136,7 +136,9 @@ describe('push events', () => {
     expect(rules.length).toBeLessThan(25);
     expect(rules.flatMap(rule => rule.EventPattern.detail.$or).map(choice => [choice['repository-name'], choice['image-tag']]))
       .toEqual([...Array(310).keys()].map(index => [[`team/service-${index}`], [`v${index}`]]));
-    for (const { EventPattern } of rules) expect(JSON.stringify(EventPattern).length).toBeLessThanOrEqual(2048);
+    for (const { EventPattern } of rules) {
+      expect(JSON.stringify(EventPattern).length).toBeLessThanOrEqual(2048);
+    }
   });
 
   test('in a stack without an environment, a repository whose account is spelled out is on the bus that is given', () => {

@@ -30,7 +30,9 @@ const { template, iam } = deployed();
 
 const find = (type: string, part: string) => {
   const found = template.resources(type).find(({ logicalId }) => logicalId.startsWith(part));
-  if (!found) throw new Error(`no ${type} ${part}`);
+  if (!found) {
+    throw new Error(`no ${type} ${part}`);
+  }
   return found.logicalId;
 };
 const roleArn = (part: string) => template.attribute(find('AWS::IAM::Role', part), 'Arn');

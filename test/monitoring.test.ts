@@ -160,7 +160,9 @@ test('the dashboard shows metrics that are published, and tables of this prefetc
   expect([...new Set(metrics)].sort()).toEqual([...NAMES].sort());
   const tables = widgets.filter(({ type }: any) => type === 'log');
   expect(tables).toHaveLength(3);
-  for (const { properties } of tables) expect(properties.query).toContain(`owner = "${prefetcher.owner}"`);
+  for (const { properties } of tables) {
+    expect(properties.query).toContain(`owner = "${prefetcher.owner}"`);
+  }
 });
 
 describe('saved queries', () => {
@@ -170,7 +172,9 @@ describe('saved queries', () => {
     const { prefetcher, template } = prefetch();
     const saved = Object.values<any>(template().findResources('AWS::Logs::QueryDefinition')).map(({ Properties }) => Properties);
     expect(saved.map(({ Name }) => Name).sort()).toEqual(Object.keys(REPORT_QUERIES).map(name => `cdk-eks-image-prefetcher/${prefetcher.owner}/${name}`).sort());
-    for (const { LogGroupNames } of saved) expect(LogGroupNames).toEqual([{ Ref: expect.stringContaining('LogGroup') }]);
+    for (const { LogGroupNames } of saved) {
+      expect(LogGroupNames).toEqual([{ Ref: expect.stringContaining('LogGroup') }]);
+    }
   });
 
   test('say which node has which image', () => {
@@ -253,6 +257,8 @@ test('a pipeline that is granted the start can start these runbooks, pass their 
 test('the log group of an L1 gets metrics and queries, too', () => {
   const stack = newStack();
   const { template } = prefetch({ logGroup: new logs.CfnLogGroup(stack, 'Reports', { logGroupName: 'reports' }) }, stack);
-  for (const { Properties } of Object.values<any>(template().findResources('AWS::Logs::MetricFilter'))) expect(Properties.LogGroupName).toEqual({ Ref: 'Reports' });
+  for (const { Properties } of Object.values<any>(template().findResources('AWS::Logs::MetricFilter'))) {
+    expect(Properties.LogGroupName).toEqual({ Ref: 'Reports' });
+  }
   expect((stack.node.root as App).synth().stacks).toHaveLength(1);
 });

@@ -24,14 +24,20 @@ interface Type extends Documented {
 function assembly(): { types: { [fqn: string]: Type } } {
   const built = path.join(ROOT, '.jsii.gz');
   const newest = Math.max(...fs.readdirSync(path.join(ROOT, 'src')).map(file => fs.statSync(path.join(ROOT, 'src', file)).mtimeMs));
-  if (fs.existsSync(built) && fs.statSync(built).mtimeMs > newest) return read(built);
+  if (fs.existsSync(built) && fs.statSync(built).mtimeMs > newest) {
+    return read(built);
+  }
 
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'public-docs-'));
   try {
-    for (const name of ['src', 'package.json', 'README.md', 'LICENSE']) fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+    for (const name of ['src', 'package.json', 'README.md', 'LICENSE']) {
+      fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
+    }
     fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
     const { status, stdout, stderr } = spawnSync(process.execPath, [require.resolve('jsii/bin/jsii'), '--compress-assembly'], { cwd: copy, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`jsii does not compile the library: ${stdout}${stderr}`);
+    if (status !== 0) {
+      throw new Error(`jsii does not compile the library: ${stdout}${stderr}`);
+    }
     return read(path.join(copy, '.jsii.gz'));
   } finally {
     fs.rmSync(copy, { recursive: true });

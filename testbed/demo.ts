@@ -14,7 +14,9 @@ async function main(): Promise<void> {
   const progress = new Progress();
   const missing = [...missingForNodes(), ...(canMatchEvents() ? [] : ['Java and AWS\'s event-ruler, which match events, are not there'])];
   const result = missing.length === 0 ? await runOnRealNodes(stack, progress, options.dashboard) : await walkThrough(stack, missing, progress);
-  if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  }
 }
 
 main().catch(error => {

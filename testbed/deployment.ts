@@ -42,7 +42,9 @@ export class Deployment {
     const { LaunchTemplate: used } = this.nodegroup(part).properties;
     const launchTemplate = template.resources('AWS::EC2::LaunchTemplate').find(({ logicalId }) => template.ref(logicalId) === used?.Id);
     const encoded = launchTemplate?.properties.LaunchTemplateData.UserData;
-    if (!encoded) throw new Error(`the node group with '${part}' in its logical id has no launch template with user data`);
+    if (!encoded) {
+      throw new Error(`the node group with '${part}' in its logical id has no launch template with user data`);
+    }
     return Buffer.from(encoded, 'base64').toString();
   }
 
@@ -50,7 +52,9 @@ export class Deployment {
   async publishDocuments(documents: SsmDocuments): Promise<void> {
     const { template } = this.plane;
     for (const { logicalId, properties } of template.resources('AWS::SSM::Document')) {
-      if (properties.DocumentType === 'Command') await documents.create(template.ref(logicalId), properties.Content);
+      if (properties.DocumentType === 'Command') {
+        await documents.create(template.ref(logicalId), properties.Content);
+      }
     }
   }
 
@@ -64,7 +68,9 @@ export class Deployment {
 
   private nodegroup(part: string): Resource {
     const nodegroup = this.plane.template.resources('AWS::EKS::Nodegroup').find(({ logicalId }) => logicalId.includes(part));
-    if (!nodegroup) throw new Error(`no node group with '${part}' in its logical id`);
+    if (!nodegroup) {
+      throw new Error(`no node group with '${part}' in its logical id`);
+    }
     return nodegroup;
   }
 }

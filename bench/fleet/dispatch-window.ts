@@ -24,7 +24,9 @@ export class DispatchWindow {
   private credit = 1;
 
   constructor(private readonly timeline: Timeline, private readonly waiting: Invocation[], private readonly props: DispatchWindowProps) {
-    if (!(props.maxConcurrency >= 1)) throw new Error(`maxConcurrency must be at least 1, got ${props.maxConcurrency}`);
+    if (!(props.maxConcurrency >= 1)) {
+      throw new Error(`maxConcurrency must be at least 1, got ${props.maxConcurrency}`);
+    }
   }
 
   /** How many were never sent. */
@@ -40,14 +42,20 @@ export class DispatchWindow {
       this.inFlight++;
       this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
       // Once full, the window alone decides.
-      if (this.inFlight === maxConcurrency) this.credit = Infinity;
+      if (this.inFlight === maxConcurrency) {
+        this.credit = Infinity;
+      }
       let answered = false;
       const answer = () => {
-        if (!answered) this.credit += 2;
+        if (!answered) {
+          this.credit += 2;
+        }
         answered = true;
       };
       invocation(() => {
-        if (ramp === 'acknowledged') answer();
+        if (ramp === 'acknowledged') {
+          answer();
+        }
         this.start();
       }, () => {
         answer();

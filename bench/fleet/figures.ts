@@ -26,6 +26,8 @@ export const DEFAULT = 'nodes(500)';
 /** How many nodes a setting is, as Systems Manager works it out. */
 export function windowOf(setting: string, nodes: number): number {
   const [, kind, value] = /^(nodes|percent)\((\d+)\)$/.exec(setting) ?? [];
-  if (!kind) throw new Error(`a setting is nodes(N) or percent(N), got '${setting}'`);
+  if (!kind) {
+    throw new Error(`a setting is nodes(N) or percent(N), got '${setting}'`);
+  }
   return kind === 'nodes' ? Number(value) : Math.max(1, Math.floor(nodes * Number(value) / 100));
 }

@@ -38,7 +38,9 @@ export function inputs(): string {
 export function check(): string {
   const results = fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as { rows: Result[] }).rows : [];
   const row = results.find(({ name }) => name === 'fleet-of-eight');
-  if (!row) return 'Not yet held against real nodes: `npm run bench -- fleet-of-eight`.';
+  if (!row) {
+    return 'Not yet held against real nodes: `npm run bench -- fleet-of-eight`.';
+  }
   const errors = Object.entries(row.figures!).filter(([name]) => name.startsWith('error')).map(([name, value]) => `${Number(value) > 0 ? '+' : ''}${value} % ${/at \S+ %/.exec(name)![0]}`);
   return 'Held against eight real nodes, three at a time (containerd, kubelet, node program; each on its own way of 6 MB/s; `npm run bench -- fleet-of-eight`): knowing '
     + `only how long one node alone takes, the simulation is off by ${errors.join(', ')} of the nodes.`;

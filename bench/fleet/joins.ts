@@ -32,7 +32,9 @@ export function simulateJoins({ seed, booted, image, node, network }: JoinScenar
   let failed = 0;
   for (const [index, time] of booted.entries()) {
     timeline.at(time, () => ecr.pull(image, node, Random.ofNode(seed, index), ok => {
-      if (!ok) return void failed++;
+      if (!ok) {
+        return void failed++;
+      }
       cold.push(timeline.now - time);
       warmAt.push(timeline.now);
     }));
@@ -50,6 +52,8 @@ export function scaleOut(random: Random, nodes: number, withinSeconds: number): 
 export function churn(random: Random, nodes: number, everyHours: number, hours: number): number[] {
   const mean = everyHours * 3600 / nodes;
   const booted: number[] = [];
-  for (let time = random.exponential(mean); time < hours * 3600; time += random.exponential(mean)) booted.push(time);
+  for (let time = random.exponential(mean); time < hours * 3600; time += random.exponential(mean)) {
+    booted.push(time);
+  }
   return booted;
 }

@@ -23,7 +23,9 @@ export class SharedLink {
     this.transferred += megabytes;
     const until = this.each + megabytes;
     let at = this.waiting.length;
-    while (at > 0 && this.waiting[at - 1].until > until) at--;
+    while (at > 0 && this.waiting[at - 1].until > until) {
+      at--;
+    }
     this.waiting.splice(at, 0, { until, done });
     this.peak = Math.max(this.peak, this.rate() * this.waiting.length);
     this.plan();
@@ -34,16 +36,22 @@ export class SharedLink {
   }
 
   private advance(): void {
-    if (this.waiting.length > 0) this.each += (this.timeline.now - this.since) * this.rate();
+    if (this.waiting.length > 0) {
+      this.each += (this.timeline.now - this.since) * this.rate();
+    }
     this.since = this.timeline.now;
   }
 
   private plan(): void {
     const round = ++this.round;
-    if (this.waiting.length === 0) return;
+    if (this.waiting.length === 0) {
+      return;
+    }
     const seconds = Math.max(0, (this.waiting[0].until - this.each) / this.rate());
     this.timeline.after(seconds, () => {
-      if (round !== this.round) return;
+      if (round !== this.round) {
+        return;
+      }
       this.advance();
       const first = this.waiting.shift()!;
       this.each = Math.max(this.each, first.until);

@@ -48,7 +48,9 @@ function main(): void {
   const onlyCheck = process.argv.includes('--check');
   for (const [file, text] of generated()) {
     const old = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
-    if (old === text) continue;
+    if (old === text) {
+      continue;
+    }
     if (onlyCheck) {
       process.exitCode = 1;
       process.stderr.write(`${path.relative(path.join(DOCS, '..'), file)} is not what the simulation says: run npm run bench:fleet\n`);

@@ -66,8 +66,11 @@ export function simulatePush(scenario: PushScenario): PushResult {
       const began = timeline.now;
       acknowledged();
       ecr.pull(scenario.image, scenario.node, random, ok => {
-        if (ok) arrived.push(timeline.now);
-        else failed++;
+        if (ok) {
+          arrived.push(timeline.now);
+        } else {
+          failed++;
+        }
         slowestPull = Math.max(slowestPull, timeline.now - began);
         completed();
       });

@@ -28,9 +28,13 @@ export class Quota {
   ask(count: number, random: Random, granted: () => void, refused: () => void, attempt = 0): void {
     this.requests += count;
     this.add(this.asked, count);
-    if (this.take(count)) return granted();
+    if (this.take(count)) {
+      return granted();
+    }
     this.throttled += count;
-    if (attempt + 1 >= ATTEMPTS) return refused();
+    if (attempt + 1 >= ATTEMPTS) {
+      return refused();
+    }
     const pause = Math.min(LONGEST_PAUSE_SECONDS, 2 ** attempt) * random.between(0.5, 1.5);
     this.timeline.after(pause, () => this.ask(count, random, granted, refused, attempt + 1));
   }
@@ -39,7 +43,9 @@ export class Quota {
     const { now } = this.timeline;
     this.tokens = Math.min(this.burst, this.tokens + (now - this.since) * this.rate);
     this.since = now;
-    if (this.tokens < count) return false;
+    if (this.tokens < count) {
+      return false;
+    }
     this.tokens -= count;
     this.add(this.granted, count);
     return true;

@@ -44,8 +44,11 @@ export function simulateReconcile(scenario: ReconcileScenario): ReconcileResult 
   const run = (index: number): Invocation => (acknowledged, completed) => {
     const random = Random.ofNode(scenario.seed, index);
     const end = (ok: boolean) => {
-      if (ok) done.push(timeline.now);
-      else failed++;
+      if (ok) {
+        done.push(timeline.now);
+      } else {
+        failed++;
+      }
       completed();
     };
     timeline.after(random.exponential(1), () => {
@@ -53,8 +56,11 @@ export function simulateReconcile(scenario: ReconcileScenario): ReconcileResult 
       timeline.after(random.between(0, scenario.startDelaySeconds), () =>
         ecr.quotas.describe.ask(scenario.repositories, random, () =>
           timeline.after(scenario.presentSeconds * random.spread(scenario.node.spread), () => {
-            if (scenario.missing) ecr.pull(scenario.missing, scenario.node, random, end);
-            else end(true);
+            if (scenario.missing) {
+              ecr.pull(scenario.missing, scenario.node, random, end);
+            } else {
+              end(true);
+            }
           }), () => end(false)));
     });
   };

@@ -11,12 +11,16 @@ export class Timeline {
   private added = 0;
 
   at(time: number, action: () => void): void {
-    if (!(time >= this.now)) throw new Error(`an action must not be before now (${this.now}), got ${time}`);
+    if (!(time >= this.now)) {
+      throw new Error(`an action must not be before now (${this.now}), got ${time}`);
+    }
     const entry = { time, order: this.added++, action };
     let at = this.heap.push(entry) - 1;
     while (at > 0) {
       const above = Math.floor((at - 1) / 2);
-      if (!isBefore(entry, this.heap[above])) break;
+      if (!isBefore(entry, this.heap[above])) {
+        break;
+      }
       this.heap[at] = this.heap[above];
       at = above;
     }
@@ -38,13 +42,21 @@ export class Timeline {
   private take(): Entry | undefined {
     const first = this.heap[0];
     const last = this.heap.pop();
-    if (!last || this.heap.length === 0) return first;
+    if (!last || this.heap.length === 0) {
+      return first;
+    }
     let at = 0;
     for (;;) {
       let below = 2 * at + 1;
-      if (below >= this.heap.length) break;
-      if (below + 1 < this.heap.length && isBefore(this.heap[below + 1], this.heap[below])) below++;
-      if (!isBefore(this.heap[below], last)) break;
+      if (below >= this.heap.length) {
+        break;
+      }
+      if (below + 1 < this.heap.length && isBefore(this.heap[below + 1], this.heap[below])) {
+        below++;
+      }
+      if (!isBefore(this.heap[below], last)) {
+        break;
+      }
       this.heap[at] = this.heap[below];
       at = below;
     }

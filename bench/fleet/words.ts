@@ -8,7 +8,9 @@ export function several(values: (number | undefined)[]): string {
   const longest = Math.max(0, ...values.map(value => value ?? 0));
   const [unit, of] = longest < 120 ? ['s', 1] : longest < 7200 ? ['min', 60] : ['h', 3600];
   const words = values.map(value => {
-    if (value === undefined) return 'never';
+    if (value === undefined) {
+      return 'never';
+    }
     return value / of < 9.95 ? (value / of).toFixed(1) : (value / of).toFixed(0);
   });
   const last = values.length - 1 - [...values].reverse().findIndex(value => value !== undefined);
@@ -16,7 +18,9 @@ export function several(values: (number | undefined)[]): string {
 }
 
 export function dollars(value: number): string {
-  if (value < 0.1) return `$${Number(value.toPrecision(2))}`;
+  if (value < 0.1) {
+    return `$${Number(value.toPrecision(2))}`;
+  }
   return value < 1_000 ? `$${value.toFixed(2)}` : `$${count(value)}`;
 }
 

@@ -38,7 +38,9 @@ export function flame(bed: Bed, write: boolean): Promise<void> {
       `Where containerd spends its processor time when it pulls ${bed.sizes.megabytes} MB in ${bed.sizes.layers} layers`,
       `${seconds.toFixed(1)} s of one core in all; callers above, as wide as their share of the time`, stacks);
     process.stdout.write(`flame: ${seconds.toFixed(1)} s of one core\n${shares(stacks)}`);
-    if (write) fs.writeFileSync(PICTURE, picture);
+    if (write) {
+      fs.writeFileSync(PICTURE, picture);
+    }
   });
 }
 
@@ -49,7 +51,9 @@ export function fold(script: string): Map<string, number> {
     const frames = block.split('\n').slice(1).map(line => /^\s*[0-9a-f]+ (.+)$/.exec(line)?.[1]).filter(name => name !== undefined);
     // Go's full names are longer than a frame is wide.
     const stack = frames.reverse().map(name => name.replace(/.*\//, '').replace(/\+0x[0-9a-f]+$/, '')).join(';');
-    if (stack) stacks.set(stack, (stacks.get(stack) ?? 0) + 1);
+    if (stack) {
+      stacks.set(stack, (stacks.get(stack) ?? 0) + 1);
+    }
   }
   return stacks;
 }

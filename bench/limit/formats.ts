@@ -30,7 +30,9 @@ export const formats: Series = {
 
 /** Each format has data of its own: skopeo sends no layer again that the registry has in another format. */
 async function pushFormats(bed: Bed, megabytes: number): Promise<void> {
-  for (const [name, compression] of Object.entries(FORMATS)) await pushFormat(bed, megabytes, name, compression);
+  for (const [name, compression] of Object.entries(FORMATS)) {
+    await pushFormat(bed, megabytes, name, compression);
+  }
 }
 
 async function pushFormat({ sizes, testbed: { registry, workspace } }: Bed, megabytes: number, name: string, compression?: string): Promise<void> {
@@ -49,7 +51,9 @@ async function pushFormat({ sizes, testbed: { registry, workspace } }: Bed, mega
   ]);
   const manifest = JSON.parse(await runOk(['skopeo', 'inspect', '--raw', '--tls-verify=false', ...access, target])) as { layers: { mediaType: string }[] };
   const [{ mediaType }] = manifest.layers;
-  if (!mediaType.endsWith(compression ? `.tar+${compression}` : '.tar')) throw new Error(`${target} has layers of ${mediaType}`);
+  if (!mediaType.endsWith(compression ? `.tar+${compression}` : '.tar')) {
+    throw new Error(`${target} has layers of ${mediaType}`);
+  }
 }
 
 /** Random letters: six of eight bits count. */

@@ -26,18 +26,26 @@ async function main(): Promise<void> {
   const quick = process.argv.includes('--quick');
   const names = process.argv.slice(2).filter(argument => !argument.startsWith('--'));
   const unknown = names.filter(name => name !== FLAME && !SERIES.some(series => series.name === name));
-  if (unknown.length > 0) throw new Error(`no series is called ${unknown.join(', ')}; there are ${SERIES.map(({ name }) => name).join(', ')}, ${FLAME}`);
+  if (unknown.length > 0) {
+    throw new Error(`no series is called ${unknown.join(', ')}; there are ${SERIES.map(({ name }) => name).join(', ')}, ${FLAME}`);
+  }
   const missing = missingForNodes();
-  if (missing.length > 0) throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
+  if (missing.length > 0) {
+    throw new Error(`the benchmark needs real nodes: ${missing.join('; ')}`);
+  }
 
   const where = await machine();
   const measured: LimitResults['series'][number][] = [];
   const bed = await Bed.start(quick ? QUICK : { ...FULL, rounds: 3 });
   try {
     const wanted = (name: string) => names.length === 0 || names.includes(name);
-    if (wanted(FLAME) && possible(FLAME, missingForFlame())) await flame(bed, !quick);
+    if (wanted(FLAME) && possible(FLAME, missingForFlame())) {
+      await flame(bed, !quick);
+    }
     for (const { name, what, measure, missing: missingFor } of SERIES.filter(series => wanted(series.name))) {
-      if (!possible(name, missingFor?.() ?? [])) continue;
+      if (!possible(name, missingFor?.() ?? [])) {
+        continue;
+      }
       const points = await measure(bed);
       measured.push({ name, what, points });
       process.stdout.write(`${name}: ${what}\n${points.map(point => `  ${point.name.padEnd(40)} ${median(point.seconds).toFixed(2)} s, ${rate(point).toFixed(0)} MB/s\n`).join('')}`);
@@ -45,11 +53,15 @@ async function main(): Promise<void> {
   } finally {
     await bed.stop();
   }
-  if (!quick) write({ machine: where, series: measured });
+  if (!quick) {
+    write({ machine: where, series: measured });
+  }
 }
 
 function possible(name: string, missing: string[]): boolean {
-  if (missing.length > 0) process.stdout.write(`left out: ${name}, because ${missing.join('; ')}\n`);
+  if (missing.length > 0) {
+    process.stdout.write(`left out: ${name}, because ${missing.join('; ')}\n`);
+  }
   return missing.length === 0;
 }
 

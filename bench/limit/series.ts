@@ -88,7 +88,9 @@ export const layers: Series = {
   what: 'layers of an image of the same size',
   measure: bed => onOneNode(bed, 'LimitLayers', async node => {
     const images: [string, PushedImage][] = [];
-    for (const count of [1, 2, 4, 10, 20, 40]) images.push([`${count}`, await bed.pushLarge('limitlayers', bed.sizes.megabytes, count)]);
+    for (const count of [1, 2, 4, 10, 20, 40]) {
+      images.push([`${count}`, await bed.pushLarge('limitlayers', bed.sizes.megabytes, count)]);
+    }
     return points(bed.sizes.megabytes, await pulls(bed, node, images));
   }),
 };
@@ -125,7 +127,9 @@ export const parallelPulls: Series = {
     const deployments = await Promise.all(settings.map(parallel =>
       bed.deploy(`LimitParallel${parallel}`, { props: stack => ({ repositories: EIGHT.map(name => repository(stack, name)), parallelPulls: parallel }) })));
     const references: string[] = [];
-    for (const name of EIGHT) references.push((await bed.push(name, 'v1', bed.sizes.smallMegabytes, 4)).reference);
+    for (const name of EIGHT) {
+      references.push((await bed.push(name, 'v1', bed.sizes.smallMegabytes, 4)).reference);
+    }
     const node = await bed.addNode(deployments[0]);
     try {
       return points(8 * bed.sizes.smallMegabytes, await inTurns(bed.sizes.rounds, ...settings.map((parallel, at) => ({

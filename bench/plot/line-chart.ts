@@ -28,7 +28,9 @@ const PLOT_WIDTH = 500;
 const PLOT_HEIGHT = 280;
 
 export function lineChart({ title, x, y, series, limits = [] }: LineChart): string {
-  if (series.length > MOST_COLOURS) throw new Error(`a plot has at most ${MOST_COLOURS} lines, got ${series.length}`);
+  if (series.length > MOST_COLOURS) {
+    throw new Error(`a plot has at most ${MOST_COLOURS} lines, got ${series.length}`);
+  }
   const across = position(x, LEFT, LEFT + PLOT_WIDTH);
   const up = position(y, TOP + PLOT_HEIGHT, TOP);
   const format = (axis: Axis, value: number) => axis.format?.(value) ?? value.toLocaleString('en');

@@ -64,7 +64,9 @@ async function deployGated(bed: Bed): Promise<{ deployment: Deployment; userData
 async function oneBoot(bed: Bed, node: GateNode, { reference }: PushedImage, found: Gates): Promise<void> {
   found.dirtyMegabytes.push(notWrittenYet());
   const first = await node.startPod(reference, { pull: true });
-  if (first.pulled) throw new Error('the boot gate should have brought the image, but the kubelet pulled it');
+  if (first.pulled) {
+    throw new Error('the boot gate should have brought the image, but the kubelet pulled it');
+  }
   found.firstPod.push(first.startedMs);
   found.firstReady.push(first.ms);
   const { processStarted, processEnded } = await node.service(GATE);

@@ -15,7 +15,9 @@ export const eightImages: Row = {
     const node = await bed.addNode(deployment);
     try {
       const references: string[] = [];
-      for (const name of REPOSITORIES) references.push((await bed.push(name, 'v1', bed.sizes.smallMegabytes)).reference);
+      for (const name of REPOSITORIES) {
+        references.push((await bed.push(name, 'v1', bed.sizes.smallMegabytes)).reference);
+      }
       const { registryHost, region } = bed.testbed.ecr;
       const forgetThem = () => forget(node, ...references);
       const samples = await inTurns(bed.sizes.rounds,

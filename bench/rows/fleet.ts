@@ -29,21 +29,29 @@ export const fleetOfEight: Row = {
     });
     const nodes: Node[] = [];
     try {
-      for (let number = 0; number < NODES; number++) nodes.push(await addNodeOnItsOwnWay(bed, deployment, MEGABYTES_PER_SECOND));
+      for (let number = 0; number < NODES; number++) {
+        nodes.push(await addNodeOnItsOwnWay(bed, deployment, MEGABYTES_PER_SECOND));
+      }
       const pushed = await bed.push('nodes', 'v1', bed.sizes.smallMegabytes);
       const arrivals = async (fleet: Node[]): Promise<number[]> => {
         deployment.fleet.splice(0, Infinity, ...fleet);
         const began = performance.now();
         const arrived: number[] = [];
         await pushRuns(deployment, pushed, () => arrived.push((performance.now() - began) / 1000));
-        for (const node of fleet) await forget(node, pushed.reference);
+        for (const node of fleet) {
+          await forget(node, pushed.reference);
+        }
         return arrived;
       };
       await arrivals(nodes);
       const alone: number[] = [];
-      for (let round = 0; round < bed.sizes.rounds; round++) alone.push(...await arrivals(nodes.slice(0, 1)));
+      for (let round = 0; round < bed.sizes.rounds; round++) {
+        alone.push(...await arrivals(nodes.slice(0, 1)));
+      }
       const measured: number[][] = [];
-      for (let round = 0; round < bed.sizes.rounds; round++) measured.push(await arrivals(nodes));
+      for (let round = 0; round < bed.sizes.rounds; round++) {
+        measured.push(await arrivals(nodes));
+      }
 
       const download = bed.sizes.smallMegabytes / MEGABYTES_PER_SECOND;
       const predicted = simulatePush({
@@ -65,7 +73,9 @@ export const fleetOfEight: Row = {
         figures: { megabytes: bed.sizes.smallMegabytes, ...errors },
       };
     } finally {
-      for (const node of nodes) await node.stop();
+      for (const node of nodes) {
+        await node.stop();
+      }
     }
   },
 };

@@ -80,7 +80,9 @@ function look(node: Node): Look[] {
 function whileWaiting(looks: Look[]): number {
   const second = looks.slice(Math.floor(looks.length / 2));
   const [from, to] = [second[0], second.at(-1)!];
-  if (second.length < 2 || from.pid !== to.pid) throw new Error('the pull was too short to see what the node program uses');
+  if (second.length < 2 || from.pid !== to.pid) {
+    throw new Error('the pull was too short to see what the node program uses');
+  }
   return 100 * (to.cpuSeconds - from.cpuSeconds) / (to.at - from.at);
 }
 

@@ -31,7 +31,9 @@ export const twoNodes: Row = {
         await pushRuns(deployment, pushed);
       };
       const forgetIt = async () => {
-        for (const node of nodes) await forget(node, pushed.reference);
+        for (const node of nodes) {
+          await forget(node, pushed.reference);
+        }
       };
       await to(nodes)();
       await forgetIt();
@@ -40,7 +42,9 @@ export const twoNodes: Row = {
         { name: 'one node', run: to(nodes.slice(0, 1)), forget: forgetIt });
       return { samples, unit: 's', figures: { megabytes: bed.sizes.smallMegabytes } };
     } finally {
-      for (const node of nodes) await node.stop();
+      for (const node of nodes) {
+        await node.stop();
+      }
     }
   },
 };

@@ -64,7 +64,9 @@ function podStart(by: 'tag' | 'digest'): Row {
           },
           forget: clear,
         });
-        if (asked > 0) throw new Error(`pods on a prefetched image must ask the registry nothing, they asked ${asked} times`);
+        if (asked > 0) {
+          throw new Error(`pods on a prefetched image must ask the registry nothing, they asked ${asked} times`);
+        }
         return { samples: { ...samples, ...ready, ...firstPods }, unit: 'ms', figures: { registryRequestsOfPrefetched: asked } };
       } finally {
         await node.stop();

@@ -25,9 +25,13 @@ function nothingToDo(bed: Bed): Promise<Nothing> {
 async function measure(bed: Bed): Promise<Nothing> {
   const digests = new Map<string, string[]>();
   const { testbed } = bed;
-  for (const name of REPOSITORIES) await bed.createRepository(name);
   for (const name of REPOSITORIES) {
-    for (const tag of TAGS) await bed.push(name, tag, 0);
+    await bed.createRepository(name);
+  }
+  for (const name of REPOSITORIES) {
+    for (const tag of TAGS) {
+      await bed.push(name, tag, 0);
+    }
     for (let number = 0; number < DIGESTS; number++) {
       const { digestReference } = await bed.push(name, `by-digest-${number}`, 0);
       digests.set(name, [...digests.get(name) ?? [], digestReference.split('@')[1]]);
@@ -44,7 +48,9 @@ async function measure(bed: Bed): Promise<Nothing> {
   const node = await bed.addNode(deployment);
   try {
     const first = await joinRun(deployment, node);
-    if (first.summary.pulled !== 50) throw new Error(`50 images should have been pulled, but ${JSON.stringify(first.summary)}`);
+    if (first.summary.pulled !== 50) {
+      throw new Error(`50 images should have been pulled, but ${JSON.stringify(first.summary)}`);
+    }
     const seconds: number[] = [];
     const requests: number[] = [];
     let reportBytes = 0;
@@ -55,7 +61,9 @@ async function measure(bed: Bed): Promise<Nothing> {
       const { summary } = await joinRun(deployment, node);
       seconds.push(Number(process.hrtime.bigint() - began) / 1e9);
       requests.push(testbed.registry.requests().length + testbed.moto.requestLog().split('\n').length - before);
-      if (summary.present !== 50) throw new Error(`50 images should have been there, but ${JSON.stringify(summary)}`);
+      if (summary.present !== 50) {
+        throw new Error(`50 images should have been there, but ${JSON.stringify(summary)}`);
+      }
       reportBytes = JSON.stringify({ summary }).length;
     }
     return { seconds, requests, reportBytes };

@@ -19,7 +19,9 @@ function synth(prefetched: boolean): void {
   });
   const nodegroups = [...Array(NODE_GROUPS).keys()].map(number => cluster.addNodegroupCapacity(`Group${number}`));
   const repositories = [...Array(REPOSITORIES).keys()].map(number => new ecr.Repository(stack, `Repository${number}`, { repositoryName: `team/app-${number}` }));
-  if (prefetched) new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups, repositories });
+  if (prefetched) {
+    new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups, repositories });
+  }
   (stack.node.root as App).synth();
 }
 
@@ -38,7 +40,9 @@ export const synthTime: Row = {
   limit: { ratio: 1 },
   async measure(bed) {
     // Code that runs for the first time is slow in both.
-    for (const prefetched of [true, false, true, false]) synth(prefetched);
+    for (const prefetched of [true, false, true, false]) {
+      synth(prefetched);
+    }
     const took = await inTurns(Math.max(5, bed.sizes.rounds * 3),
       { name: 'with', run: async () => processorMs(() => synth(true)) },
       { name: 'without', run: async () => processorMs(() => synth(false)) });

@@ -58,10 +58,14 @@ export const withoutLogs: Row = {
       const samples = await inTurns(bed.sizes.rounds, contender('without Logs', without), contender('with Logs', reaches));
       const { template } = deployment.plane;
       const reported = new Set((await logs.events(template.ref(template.resources('AWS::Logs::LogGroup')[0].logicalId))).map(({ stream }) => stream));
-      if (reported.size !== 1 || !reported.has(reaches.instanceId)) throw new Error(`only ${reaches.name} should have reported, but ${[...reported].join(', ')} did`);
+      if (reported.size !== 1 || !reported.has(reaches.instanceId)) {
+        throw new Error(`only ${reaches.name} should have reported, but ${[...reported].join(', ')} did`);
+      }
       return { samples: { ...samples, ...whole }, unit: 's', figures: { megabytes: bed.sizes.megabytes } };
     } finally {
-      for (const node of [reaches, without]) await node.stop();
+      for (const node of [reaches, without]) {
+        await node.stop();
+      }
     }
   },
 };

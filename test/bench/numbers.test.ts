@@ -4,7 +4,9 @@ import { numbers } from '../../bench/numbers';
 import { flameGraph } from '../../bench/plot/flame-graph';
 
 test('page and plot say what the committed results say', () => {
-  for (const [file, text] of numbers()) expect(fs.readFileSync(file, 'utf8')).toBe(text);
+  for (const [file, text] of numbers()) {
+    expect(fs.readFileSync(file, 'utf8')).toBe(text);
+  }
 });
 
 const PERF = `containerd

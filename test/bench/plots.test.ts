@@ -14,8 +14,12 @@ const CHART: LineChart = {
 function wellFormed(svg: string): boolean {
   const open: string[] = [];
   for (const [, closing, name, selfClosing] of svg.matchAll(/<(\/?)([a-z]+)\b[^<>]*?(\/?)>/g)) {
-    if (closing && open.pop() !== name) return false;
-    if (!closing && !selfClosing) open.push(name);
+    if (closing && open.pop() !== name) {
+      return false;
+    }
+    if (!closing && !selfClosing) {
+      open.push(name);
+    }
   }
   return open.length === 0 && !/[<&]/.test(svg.replace(/<[^<>]*>/g, '').replace(/&#\d+;/g, ''));
 }

@@ -16,12 +16,16 @@ onRealNodes('faults', bed => {
   const grounds = new Map<string, Promise<Ground>>();
 
   function ground(name: string): Promise<Ground> {
-    if (!grounds.has(name)) grounds.set(name, Ground.boot(bed, `faults-${name}`, GROUNDS[name]));
+    if (!grounds.has(name)) {
+      grounds.set(name, Ground.boot(bed, `faults-${name}`, GROUNDS[name]));
+    }
     return grounds.get(name)!;
   }
 
   afterAll(() => {
-    if (rows.length > 0) process.stderr.write(`${render(rows)}\n`);
+    if (rows.length > 0) {
+      process.stderr.write(`${render(rows)}\n`);
+    }
     keep(rows, CASES.map(({ fault }) => fault));
   });
 

@@ -48,7 +48,9 @@ function processes(node: Node): string[] {
 async function held(node: Node): Promise<string[]> {
   const list = async (what: string, ...args: string[]) => {
     const { exitCode, stdout, stderr } = await node.exec(['ctr', '--namespace', 'k8s.io', ...args]);
-    if (exitCode !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+    if (exitCode !== 0) {
+      throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+    }
     return stdout.split('\n').slice(1).filter(line => line.trim() !== '').map(line => `${what} ${line.trim()}`);
   };
   const snapshots = await list('snapshot', 'snapshots', 'ls');
@@ -69,9 +71,14 @@ function files(node: Node): string[] {
     const walk = (folder: string) => {
       for (const entry of fs.readdirSync(path.join(top, folder), { withFileTypes: true })) {
         const name = path.join(folder, entry.name);
-        if (OF_OTHERS.includes(below + name)) continue;
-        if (entry.isDirectory()) walk(name);
-        else found.push(below + name);
+        if (OF_OTHERS.includes(below + name)) {
+          continue;
+        }
+        if (entry.isDirectory()) {
+          walk(name);
+        } else {
+          found.push(below + name);
+        }
       }
     };
     walk('/');
@@ -81,7 +88,9 @@ function files(node: Node): string[] {
 }
 
 async function heldLock(node: Node): Promise<string[]> {
-  if (!fs.existsSync(node.hostPath(`${STATE}/lock`))) return [];
+  if (!fs.existsSync(node.hostPath(`${STATE}/lock`))) {
+    return [];
+  }
   const { exitCode } = await node.exec(['flock', '--nonblock', `${STATE}/lock`, 'true']);
   return exitCode === 0 ? [] : [`lock ${STATE}/lock is held`];
 }
@@ -91,7 +100,9 @@ function without(lines: readonly string[], others: readonly string[]): string[] 
   const left = [...others];
   return lines.filter(line => {
     const at = left.indexOf(line);
-    if (at >= 0) left.splice(at, 1);
+    if (at >= 0) {
+      left.splice(at, 1);
+    }
     return at < 0;
   });
 }

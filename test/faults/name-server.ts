@@ -17,7 +17,9 @@ export class NameServer {
 
   constructor(workspace: Workspace) {
     this.socket.on('message', (query, { port, address }) => {
-      if (this.mode !== 'silent') this.socket.send(answer(query, this.mode === 'fails'), port, address);
+      if (this.mode !== 'silent') {
+        this.socket.send(answer(query, this.mode === 'fails'), port, address);
+      }
     });
     workspace.track(this);
   }
@@ -36,7 +38,9 @@ export class NameServer {
 
 function answer(query: Buffer, fails: boolean): Buffer {
   let end = HEADER;
-  while (query[end] !== 0) end += query[end] + 1;
+  while (query[end] !== 0) {
+    end += query[end] + 1;
+  }
   const question = query.subarray(HEADER, end + 5);
   const known = !fails && question.readUInt16BE(question.length - 4) === TYPE_A;
   const header = Buffer.from([query[0], query[1], 0x81, fails ? 0x82 : 0x80, 0, 1, 0, known ? 1 : 0, 0, 0, 0, 0]);

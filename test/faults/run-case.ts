@@ -32,8 +32,12 @@ export async function runCase(one: FaultCase, scene: Scene): Promise<Row> {
     const running = one.run?.(scene) ?? scene.run(moment).then(run => [run]);
     // Both must have ended before anything is judged or healed.
     const [ran, acted] = await Promise.allSettled([running, one.meanwhile?.(scene)]);
-    if (acted.status === 'rejected') throw acted.reason;
-    if (ran.status === 'rejected') throw ran.reason;
+    if (acted.status === 'rejected') {
+      throw acted.reason;
+    }
+    if (ran.status === 'rejected') {
+      throw ran.reason;
+    }
     runs = ran.value;
     expect(await stillRunning(scene.node, before)).toEqual([]);
   } finally {
@@ -51,7 +55,9 @@ export async function runCase(one: FaultCase, scene: Scene): Promise<Row> {
   expect(seen.alarms).toEqual(one.alarms ?? ALARM_OF[one.outcome ?? ''] ?? []);
   // The query answers where something was not brought, and only there.
   expect(seen.answers.length > 0).toBe((seen.metrics.Failures ?? 0) + (seen.metrics.Refusals ?? 0) > 0);
-  if (one.outcome !== undefined) expect(runs.map(run => run.outcomes[scene.pushed.reference])).toContain(one.outcome);
+  if (one.outcome !== undefined) {
+    expect(runs.map(run => run.outcomes[scene.pushed.reference])).toContain(one.outcome);
+  }
   await one.expect?.(runs, scene);
 
   const healed = Date.now();

@@ -48,7 +48,9 @@ export class Ground {
 
   /** Nothing fails. */
   calm(): void {
-    for (const proxy of Object.values(this.proxies)) proxy.fault = () => undefined;
+    for (const proxy of Object.values(this.proxies)) {
+      proxy.fault = () => undefined;
+    }
     this.names.mode = 'answers';
   }
 }
@@ -60,7 +62,9 @@ function named(name: string, { url }: FaultProxy): string {
 
 export async function on(node: Node, script: string): Promise<string> {
   const { exitCode, stdout, stderr } = await node.exec(['sh', '-ec', script]);
-  if (exitCode !== 0) throw new Error(`'${script}' failed on ${node.name}: ${stderr || stdout}`);
+  if (exitCode !== 0) {
+    throw new Error(`'${script}' failed on ${node.name}: ${stderr || stdout}`);
+  }
   return stdout.trim();
 }
 
@@ -68,7 +72,9 @@ export async function on(node: Node, script: string): Promise<string> {
 export class Scene {
   static async set(bed: Bed, ground: Ground, name: string, seconds: number, props: Props = () => ({})): Promise<Scene> {
     ground.calm();
-    for (const proxy of Object.values(ground.proxies)) proxy.requests.length = 0;
+    for (const proxy of Object.values(ground.proxies)) {
+      proxy.requests.length = 0;
+    }
     const stack = bed.newStack();
     const cluster = newCluster(stack);
     new ImagePrefetcher(stack, 'Prefetcher', {

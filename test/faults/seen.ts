@@ -22,7 +22,9 @@ export function logGroupOf(template: Template): string {
 export function whatIsSeen(template: Template, lines: readonly LoggedLine[]): Seen {
   const metrics: Record<string, number> = {};
   for (const { name, value, unit } of publishedMetrics(template, logGroupOf(template), lines)) {
-    if (unit === 'Count') metrics[name] = (metrics[name] ?? 0) + value;
+    if (unit === 'Count') {
+      metrics[name] = (metrics[name] ?? 0) + value;
+    }
   }
   const query = template.resources('AWS::Logs::QueryDefinition').find(({ properties }) => properties.Name.endsWith('/failures-by-reason'))!;
   return {
@@ -34,7 +36,9 @@ export function whatIsSeen(template: Template, lines: readonly LoggedLine[]): Se
 }
 
 function goesOff(alarm: Record<string, any>, sum: number | undefined): boolean {
-  if (sum === undefined) return alarm.TreatMissingData === 'breaching';
+  if (sum === undefined) {
+    return alarm.TreatMissingData === 'breaching';
+  }
   return alarm.ComparisonOperator === 'LessThanThreshold' ? sum < alarm.Threshold : sum >= alarm.Threshold;
 }
 

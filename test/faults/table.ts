@@ -45,10 +45,14 @@ export function toRow(row: Row): string {
 /** Remembers these rows; once there is one for every fault, by this run or earlier ones, they are the table in the documentation. */
 export function keep(rows: readonly Row[], faults: readonly string[]): void {
   const known: Record<string, Row> = fs.existsSync(ROWS) ? JSON.parse(fs.readFileSync(ROWS, 'utf8')) : {};
-  for (const row of rows) known[row.fault] = row;
+  for (const row of rows) {
+    known[row.fault] = row;
+  }
   fs.mkdirSync(path.dirname(ROWS), { recursive: true });
   fs.writeFileSync(ROWS, JSON.stringify(known));
-  if (faults.every(fault => known[fault])) fs.writeFileSync(FILE, render(faults.map(fault => known[fault])));
+  if (faults.every(fault => known[fault])) {
+    fs.writeFileSync(FILE, render(faults.map(fault => known[fault])));
+  }
 }
 
 /** The faults that the table in the documentation has rows for. */

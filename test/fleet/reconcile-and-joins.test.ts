@@ -17,7 +17,9 @@ test('the start delay takes the storm out of a reconcile', () => {
 test('each node has its run, whatever the window is, and a node waits inside its place', () => {
   const wide = simulateReconcile({ ...STORM, startDelaySeconds: 120 });
   const narrow = simulateReconcile({ ...STORM, startDelaySeconds: 120, maxConcurrency: 100 });
-  for (const { done, failed } of [wide, narrow]) expect(done.length + failed).toBe(STORM.nodes);
+  for (const { done, failed } of [wide, narrow]) {
+    expect(done.length + failed).toBe(STORM.nodes);
+  }
   expect(narrow.mostInFlight).toBe(100);
   expect(narrow.done.at(-1)).toBeGreaterThan(5 * wide.done.at(-1)!);
 });
@@ -28,7 +30,9 @@ test('nodes that join together share the way, and none is lost', () => {
   const image = { megabytes: 1000, layers: 10 };
   const narrow = simulateJoins({ seed: 1, booted, image, node, network: { ...S3_GATEWAY_ENDPOINT, sharedMegabytesPerSecond: 1000 } });
   const wide = simulateJoins({ seed: 1, booted, image, node, network: S3_GATEWAY_ENDPOINT });
-  for (const { cold, failed } of [narrow, wide]) expect(cold.length + failed).toBe(300);
+  for (const { cold, failed } of [narrow, wide]) {
+    expect(cold.length + failed).toBe(300);
+  }
   expect(narrow.warmAt.at(-1)).toBeGreaterThanOrEqual(300);
   expect(wide.warmAt.at(-1)).toBeLessThan(100);
 });

@@ -41,7 +41,9 @@ const steps = [
   assertions.awsApiCall('ECR', 'batchDeleteImage', { repositoryName: stack.push.repository.repositoryName, imageIds: [{ imageTag: stack.push.tag }] }),
 ];
 for (const [index, step] of steps.entries()) {
-  if (index > 0) steps[index - 1].next(step);
+  if (index > 0) {
+    steps[index - 1].next(step);
+  }
 }
 
 settleSnapshot(app);

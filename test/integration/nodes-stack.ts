@@ -63,7 +63,9 @@ export class NodesStack extends Stack {
         ...plain, nodegroupName: GATED, desiredSize: 0, launchTemplateSpec: { id: gate.launchTemplateId!, version: gate.latestVersionNumber },
       }),
     ];
-    for (const nodegroup of nodegroups) nodegroup.node.addDependency(prefetcher);
+    for (const nodegroup of nodegroups) {
+      nodegroup.node.addDependency(prefetcher);
+    }
 
     this.clusterName = cluster.clusterName;
     this.logGroupName = prefetcher.logGroup.logGroupName;

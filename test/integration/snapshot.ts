@@ -8,7 +8,9 @@ import type { App } from 'aws-cdk-lib';
  * integ-runner sets the variable when it writes or compares a snapshot, never when it deploys.
  */
 export function settleSnapshot(app: App): void {
-  if (!process.env.CDK_INTEG_ACCOUNT) return;
+  if (!process.env.CDK_INTEG_ACCOUNT) {
+    return;
+  }
   const { directory } = app.synth();
   const files = new Map(readdirSync(directory).filter(name => name.endsWith('.json')).map(name => [join(directory, name), readFileSync(join(directory, name), 'utf8')]));
   const hashesOfTemplates = [...files.values()].flatMap(text => [...text.matchAll(/([0-9a-f]{64})\.json/g)].map(([, hash]) => hash));

@@ -19,6 +19,8 @@ export function cfnLint(templateFiles: string[]): string[] {
     encoding: 'utf8',
     maxBuffer: 1e8,
   });
-  if (status === null || stderr) throw new Error(`cfn-lint could not run: ${stderr}`);
+  if (status === null || stderr) {
+    throw new Error(`cfn-lint could not run: ${stderr}`);
+  }
   return stdout.split('\n').filter(line => line !== '');
 }

@@ -14,7 +14,9 @@ import { ACCOUNT, REGION } from '../../testbed/place';
 
 const skipped = canMatchEvents() ? undefined : 'Java and AWS\'s event-ruler are not there';
 // Jest swallows what the console says of a file whose tests are all skipped.
-if (skipped) process.stderr.write(`Event patterns are not checked: ${skipped}\n`);
+if (skipped) {
+  process.stderr.write(`Event patterns are not checked: ${skipped}\n`);
+}
 
 const EVERY_TAG: EventName[] = [
   'push of v1.2.0', 'push of v1.3.0-rc', 'push of latest', 'push of build-7-prod', 'push of a Docker image', 'push without media types',

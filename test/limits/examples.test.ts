@@ -12,7 +12,9 @@ const EXAMPLES = path.join(ROOT, 'examples');
 const names = fs.readdirSync(EXAMPLES).filter(name => fs.existsSync(path.join(EXAMPLES, name, 'app.ts')));
 
 const noLint = whyNoCfnLint();
-if (noLint) process.stderr.write(`The examples are not linted: ${noLint}\n`);
+if (noLint) {
+  process.stderr.write(`The examples are not linted: ${noLint}\n`);
+}
 
 // The deprecated package says so at every step.
 process.env.JSII_DEPRECATED = 'quiet';
@@ -27,7 +29,9 @@ beforeAll(() => {
 }, 300_000);
 
 afterAll(() => {
-  for (const { assembly } of apps.values()) fs.rmSync(assembly.directory, { recursive: true });
+  for (const { assembly } of apps.values()) {
+    fs.rmSync(assembly.directory, { recursive: true });
+  }
 });
 
 describe.each(names)('the example %s', name => {

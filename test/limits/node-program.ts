@@ -16,6 +16,8 @@ export function askNodeProgram<T>(kind: 'wanted' | 'read' | 'run' | 'names', que
     encoding: 'utf8',
     maxBuffer: 1e9,
   });
-  if (status !== 0) throw new Error(`the node program's driver ended with ${status}: ${stderr}`);
+  if (status !== 0) {
+    throw new Error(`the node program's driver ended with ${status}: ${stderr}`);
+  }
   return stdout.trimEnd().split('\n').map(line => JSON.parse(line));
 }

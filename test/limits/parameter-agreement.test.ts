@@ -4,7 +4,9 @@ import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import { newStack, prefetch, settingsOf } from '../fixture';
 
 const skipped = whyNoNodeProgram();
-if (skipped) process.stderr.write(`Parameters and settings of document and node program are not compared: ${skipped}\n`);
+if (skipped) {
+  process.stderr.write(`Parameters and settings of document and node program are not compared: ${skipped}\n`);
+}
 
 const SEED = Number(process.env.PARAMETER_SEED ?? Date.now() % 2 ** 31);
 const DRAWS = 4_000;
@@ -71,7 +73,9 @@ const drawn: Record<string, fc.Arbitrary<string>> = {
     const values = [...new Set(fc.sample(drawn[name], { seed: SEED, numRuns: DRAWS }))];
     const answers = askNodeProgram<Answer>('run', values.map(value => run({ [`SSM_${name}`]: value })));
     const cases = values.map((value, index) => ({ value, byDocument: takenByDocument(name, value), byNode: answers[index].error === undefined }));
-    for (const side of [true, false]) expect(cases.filter(({ byNode }) => byNode === side).length).toBeGreaterThan(2);
+    for (const side of [true, false]) {
+      expect(cases.filter(({ byNode }) => byNode === side).length).toBeGreaterThan(2);
+    }
     expect(cases.filter(({ value, byDocument, byNode }) => byDocument !== byNode
       // The gate gives none at all; and only ECR's hosts are looked at twice, by the node.
       && !(value === '' && byNode) && !(name === 'Pushed' && byDocument && !byNode))).toEqual([]);
@@ -143,7 +147,9 @@ const drawn: Record<string, fc.Arbitrary<string>> = {
     const judged = cases.filter(({ props: { maxDiskUsage } }) => maxDiskUsage !== 85);
     expect(judged.filter(({ atSynth, onNode }) => atSynth !== (onNode.error === undefined))).toEqual([]);
     for (const { atSynth, onNode, props: { parallelPulls, maxDiskUsage, timeout }, pinImages } of cases) {
-      if (atSynth) expect(onNode).toMatchObject({ parallel: parallelPulls, max_usage: maxDiskUsage, seconds: timeout, pin: pinImages });
+      if (atSynth) {
+        expect(onNode).toMatchObject({ parallel: parallelPulls, max_usage: maxDiskUsage, seconds: timeout, pin: pinImages });
+      }
     }
   });
 });

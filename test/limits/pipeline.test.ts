@@ -11,7 +11,9 @@ import { newStack, prefetch, REGION } from '../fixture';
 const SCRIPT = path.join(__dirname, '..', '..', 'examples', 'monitoring', 'prefetch-and-wait');
 const CLI = pythonTool('aws');
 const skipped = spawnSync(CLI, ['--version']).status === 0 ? undefined : `there is no AWS CLI at ${CLI}: run testbed/setup.sh --for-tests`;
-if (skipped) process.stderr.write(`The script for pipelines is not tested: ${skipped}\n`);
+if (skipped) {
+  process.stderr.write(`The script for pipelines is not tested: ${skipped}\n`);
+}
 
 jest.setTimeout(120_000);
 
@@ -76,7 +78,9 @@ class ControlledNode implements CommandTarget {
       resolve(code);
     }));
     const says = async (words: string) => {
-      while (!said.includes(words) && child.exitCode === null) await new Promise<void>(resolve => waiting.push(resolve));
+      while (!said.includes(words) && child.exitCode === null) {
+        await new Promise<void>(resolve => waiting.push(resolve));
+      }
       expect(said).toContain(words);
     };
     return { exited, says, all: () => said };

@@ -17,7 +17,9 @@ const SEED = Number(process.env.PROP_MATRIX_SEED ?? Date.now() % 2 ** 31);
 const APPS = 30;
 
 const noLint = whyNoCfnLint();
-if (noLint) process.stderr.write(`The matrix of props is not linted: ${noLint}\n`);
+if (noLint) {
+  process.stderr.write(`The matrix of props is not linted: ${noLint}\n`);
+}
 
 /** Everything that is chosen for one app, as plain values that a failure can show. */
 const choice = fc.record({
@@ -110,7 +112,9 @@ function parameter(stack: Stack, id: string, value: string): string {
 }
 
 function anyRepository(stack: Stack, index: number, namesAre: string, account?: string): ecr.IRepository {
-  if (namesAre === 'generated') return new ecr.Repository(stack, `Repository${index}`, { imageScanOnPush: true });
+  if (namesAre === 'generated') {
+    return new ecr.Repository(stack, `Repository${index}`, { imageScanOnPush: true });
+  }
   return repositoryOf(stack, `team-${index}/${namesAre === 'long' ? 'a-service-with-a-long-name/'.repeat(2) : ''}app`, account);
 }
 
@@ -142,7 +146,9 @@ beforeAll(() => {
 }, 300_000);
 
 afterAll(() => {
-  for (const { assembly } of drawn) fs.rmSync(assembly.directory, { recursive: true });
+  for (const { assembly } of drawn) {
+    fs.rmSync(assembly.directory, { recursive: true });
+  }
 });
 
 test('what is chosen is refused only where it is too large', () => {

@@ -6,9 +6,13 @@ import type { ParsedReference } from '../../src/image-reference';
 import { parseReference } from '../../src/image-reference';
 
 const skipped = whyNoNodeProgram();
-if (skipped) process.stderr.write(`How image names are read at synth and on the node is not compared: ${skipped}\n`);
+if (skipped) {
+  process.stderr.write(`How image names are read at synth and on the node is not compared: ${skipped}\n`);
+}
 const noReader = whyNoReferenceReader();
-if (noReader && !skipped) process.stderr.write(`How image names are read is not compared with the kubelet's way: ${noReader}\n`);
+if (noReader && !skipped) {
+  process.stderr.write(`How image names are read is not compared with the kubelet's way: ${noReader}\n`);
+}
 
 const SEED = Number(process.env.REFERENCE_SEED ?? Date.now() % 2 ** 31);
 const NAMES = 20_000;

@@ -20,7 +20,9 @@ export function askReferenceReader(names: string[]): (Reading | undefined)[] {
   const { status, stdout, stderr } = spawnSync(engine('reference-reader'), {
     input: names.map(name => `${JSON.stringify(name)}\n`).join(''), encoding: 'utf8', maxBuffer: 1e9,
   });
-  if (status !== 0) throw new Error(`the reference-reader ended with ${status}: ${stderr}`);
+  if (status !== 0) {
+    throw new Error(`the reference-reader ended with ${status}: ${stderr}`);
+  }
   return stdout.trimEnd().split('\n').map(line => {
     const { error, ...reading } = JSON.parse(line);
     return error === undefined ? reading : undefined;

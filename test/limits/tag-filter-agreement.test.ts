@@ -9,7 +9,9 @@ import { EventRuler } from '../../testbed/engines/event-ruler';
 import { ACCOUNT, REGION } from '../../testbed/place';
 
 const skipped = (canMatchEvents() ? undefined : 'Java and AWS\'s event-ruler are not there') ?? whyNoNodeProgram();
-if (skipped) process.stderr.write(`The tag matching of EventBridge and of the node program is not compared: ${skipped}\n`);
+if (skipped) {
+  process.stderr.write(`The tag matching of EventBridge and of the node program is not compared: ${skipped}\n`);
+}
 
 const SEED = Number(process.env.TAG_FILTER_SEED ?? Date.now() % 2 ** 31);
 const FILTERS = 1_500;
@@ -71,8 +73,12 @@ function wantedByDefinition({ include, exclude }: TagFilter, tag: string): boole
 }
 
 function matchesFrom(one: string, tag: string): boolean {
-  if (one === '') return tag === '';
-  if (one[0] === '*') return matchesFrom(one.slice(1), tag) || (tag !== '' && matchesFrom(one, tag.slice(1)));
+  if (one === '') {
+    return tag === '';
+  }
+  if (one[0] === '*') {
+    return matchesFrom(one.slice(1), tag) || (tag !== '' && matchesFrom(one, tag.slice(1)));
+  }
   return one[0] === tag[0] && matchesFrom(one.slice(1), tag.slice(1));
 }
 

@@ -22,7 +22,9 @@ const SHORTEST_WAIT = 30;
 const AT_ONCE = 15_000;
 
 const missing = missingForGateNodes();
-if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nodes, because ${missing.join('; ')}\n`);
+if (missing.length > 0) {
+  process.stderr.write(`the boot gate is not tested on nodes, because ${missing.join('; ')}\n`);
+}
 
 (missing.length > 0 ? describe.skip : describe)('the boot gate', () => {
   let testbed: Testbed;
@@ -37,7 +39,9 @@ if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nod
   async function deploy(stack: Stack): Promise<Deployment> {
     const deployment = new Deployment(stack, { matches: () => false });
     const { template } = deployment.plane;
-    for (const { logicalId } of template.resources('AWS::ECR::Repository')) await testbed.ecr.createRepository(template.ref(logicalId));
+    for (const { logicalId } of template.resources('AWS::ECR::Repository')) {
+      await testbed.ecr.createRepository(template.ref(logicalId));
+    }
     await deployment.publishDocuments(testbed.documents);
     await deployment.createLogGroups(testbed.logs);
     return deployment;
@@ -59,7 +63,9 @@ if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nod
     });
     const userData = new ec2.MultipartUserData();
     prefetcher.addBootGate(userData, { maxWait });
-    if (also) userData.addPart(ec2.MultipartBody.fromUserData(ec2.UserData.custom(`#!/bin/sh\n${also}\n`)));
+    if (also) {
+      userData.addPart(ec2.MultipartBody.fromUserData(ec2.UserData.custom(`#!/bin/sh\n${also}\n`)));
+    }
     const launchTemplate = new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
     cluster.addNodegroupCapacity('Gpu', {
       nodegroupName: 'gpu', nodeRole, launchTemplateSpec: { id: launchTemplate.launchTemplateId!, version: launchTemplate.latestVersionNumber },
@@ -242,7 +248,9 @@ if (missing.length > 0) process.stderr.write(`the boot gate is not tested on nod
       const [{ logicalId, properties }] = template.resources('AWS::SSM::Document').filter(document => document.properties.DocumentType === 'Command');
       await testbed.documents.delete(template.ref(logicalId));
       const content = change(properties.Content);
-      if (content) await testbed.documents.create(template.ref(logicalId), content);
+      if (content) {
+        await testbed.documents.create(template.ref(logicalId), content);
+      }
     }
 
     test('the document is missing', async () => {

@@ -12,7 +12,9 @@ onRealNodes('reconcile', bed => {
   test('removes images it pulled that fell out of the newest N', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'keep-2', 2)] }));
     const node = await bed.addNode(deployment);
-    for (const tag of ['v1', 'v2']) await bed.push('keep-2', tag);
+    for (const tag of ['v1', 'v2']) {
+      await bed.push('keep-2', tag);
+    }
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 2 } });
     const v3 = await bed.push('keep-2', 'v3');
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1, present: 1, unpinned: 1, removed: 0 } });
@@ -107,10 +109,14 @@ onRealNodes('reconcile', bed => {
   test('removes an image of several tags only when all of them fell out', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'tags')] }));
     const node = await bed.addNode(deployment);
-    for (const tag of ['v1', 'latest']) await bed.push('tags', tag, { seed: 'tags-1' });
+    for (const tag of ['v1', 'latest']) {
+      await bed.push('tags', tag, { seed: 'tags-1' });
+    }
     await reconcileRun(deployment);
     expect(await tagsOf(node, 'tags')).toEqual(['latest', 'v1']);
-    for (const tag of ['v2', 'latest']) await bed.push('tags', tag, { seed: 'tags-2' });
+    for (const tag of ['v2', 'latest']) {
+      await bed.push('tags', tag, { seed: 'tags-2' });
+    }
     const run = await reconcileRun(deployment);
     expect(run).toMatchObject({ status: 'Success', summary: { pulled: 2, unpinned: 1, removed: 0 } });
     expect(await reconcileRun(deployment)).toMatchObject({ summary: { present: 2, removed: 1 } });
@@ -176,7 +182,9 @@ onRealNodes('reconcile', bed => {
   test('goes back to the next newest image when the newest was deleted in ECR', async () => {
     const deployment = await bed.deployPrefetcher(stack => ({ images: [newest(stack, 'withdrawn')] }));
     const node = await bed.addNode(deployment);
-    for (const tag of ['v1', 'v2']) await bed.push('withdrawn', tag);
+    for (const tag of ['v1', 'v2']) {
+      await bed.push('withdrawn', tag);
+    }
     await reconcileRun(deployment);
     expect(await tagsOf(node, 'withdrawn')).toEqual(['v2']);
     await bed.testbed.ecr.deleteImage('withdrawn', { imageTag: 'v2' });
@@ -205,7 +213,9 @@ onRealNodes('reconcile', bed => {
 async function load(node: Node, { image, reference }: PushedImage): Promise<void> {
   await exportImage(image, reference, node.hostPath('/tmp/image.tar'));
   const { exitCode, stderr } = await node.exec(['ctr', '--namespace', 'k8s.io', 'images', 'import', '--local', '/tmp/image.tar']);
-  if (exitCode !== 0) throw new Error(`ctr images import: ${stderr}`);
+  if (exitCode !== 0) {
+    throw new Error(`ctr images import: ${stderr}`);
+  }
   // The CRI hears of it a moment later.
   await waitFor(`${reference} to be loaded`, () => node.imageStatus(reference));
 }

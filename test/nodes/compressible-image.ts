@@ -10,5 +10,7 @@ export async function compressibleImage(folder: string, megabytes: number): Prom
 
 function* zeros(megabytes: number): Generator<Buffer> {
   const block = Buffer.alloc(MEGABYTE);
-  for (let index = 0; index < megabytes; index++) yield block;
+  for (let index = 0; index < megabytes; index++) {
+    yield block;
+  }
 }

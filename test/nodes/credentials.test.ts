@@ -56,7 +56,9 @@ onRealNodes('the kubelet\'s credential providers', bed => {
     [locked, open] = [new Registry(bed.testbed.workspace, ROBOT, 'locked'), new Registry(bed.testbed.workspace, undefined, 'open')];
     await Promise.all([locked.start(), open.start()]);
     const image = await buildImage(1, 'public');
-    for (const name of ['team/a', 'team/b']) await pushImage(image, locked, name, 'v1');
+    for (const name of ['team/a', 'team/b']) {
+      await pushImage(image, locked, name, 'v1');
+    }
     await pushImage(image, open, 'public/app', 'v1');
     nonsense = await startNonsense();
   }, 60_000);
@@ -70,7 +72,9 @@ onRealNodes('the kubelet\'s credential providers', bed => {
     const pushed = await bed.push('beside', 'v1');
     const config = readConfig(node);
     writeConfig(node, { ...config, providers: [...config.providers, ...hosts.map(host => provider(`says-${host.split('.')[0]}`, host))] });
-    for (const host of hosts) addPlugin(node, `says-${host.split('.')[0]}`, says[host]);
+    for (const host of hosts) {
+      addPlugin(node, `says-${host.split('.')[0]}`, says[host]);
+    }
     return { hosts, pushed, run: reconcileRun(deployment) };
   }
 
@@ -148,7 +152,9 @@ onRealNodes('the kubelet\'s credential providers', bed => {
     const { hosts, pushed, run } = nonsense;
     const { outcomes, line } = await run;
     expect(outcomes).toEqual({ ...Object.fromEntries(hosts.map(host => [`${host}/team/a:v1`, 'failed'])), [pushed.reference]: 'pulled' });
-    for (const host of hosts) expect(line(`${host}/team/a:v1`)!.reason).toContain(`the credential provider says-${host.split('.')[0]} answered nonsense`);
+    for (const host of hosts) {
+      expect(line(`${host}/team/a:v1`)!.reason).toContain(`the credential provider says-${host.split('.')[0]} answered nonsense`);
+    }
   });
 });
 

@@ -15,7 +15,9 @@ export async function deriveImage(folder: string, from: Image, { architecture, f
   const manifest = JSON.parse(from.manifest);
   const config = JSON.parse(fs.readFileSync(blobPath(folder, manifest.config.digest), 'utf8'));
 
-  if (architecture) config.architecture = architecture;
+  if (architecture) {
+    config.architecture = architecture;
+  }
   if (file) {
     const { diffId, descriptor } = await writeLayer(folder, [fileEntry(file.name, file.data)], 6);
     config.rootfs.diff_ids.push(diffId);

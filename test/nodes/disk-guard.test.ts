@@ -52,7 +52,9 @@ async function contents(node: Node): Promise<Record<string, string[]>> {
 
 async function runIn(node: Node, ...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await node.exec(['ctr', '--namespace', 'k8s.io', ...args]);
-  if (exitCode !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+  if (exitCode !== 0) {
+    throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+  }
   return stdout;
 }
 

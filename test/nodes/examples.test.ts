@@ -104,7 +104,9 @@ onRealNodes('the example', bed => {
       const { app } = jest.requireActual<{ app: App }>(path.join(EXAMPLES, name, 'app.ts'));
       const assembly = app.synth();
       for (const { template, environment, stackName } of assembly.stacks) {
-        if (!JSON.stringify(template).includes('AWS::SSM::Document')) continue;
+        if (!JSON.stringify(template).includes('AWS::SSM::Document')) {
+          continue;
+        }
         const place = {
           account: environment.account.replace('unknown-account', ANYWHERE.account), region: environment.region.replace('unknown-region', ANYWHERE.region),
         };
@@ -130,10 +132,14 @@ onRealNodes('the example', bed => {
 
   async function push({ host, repository, tag }: WantedImage): Promise<void> {
     const id = `${host}/${repository}`;
-    if (repositories.has(`${id}:${tag}`)) return;
+    if (repositories.has(`${id}:${tag}`)) {
+      return;
+    }
     await pushImage(image, registryOf(host), repository, tag);
     const ecr = ecrOf(host);
-    if (ecr && !repositories.has(id)) await ecr.createRepository(repository);
+    if (ecr && !repositories.has(id)) {
+      await ecr.createRepository(repository);
+    }
     await ecr?.putImage({ repository, tag, digest: image.digest, manifest: image.manifest, mediaType: image.mediaType });
     [id, `${id}:${tag}`].forEach(known => repositories.add(known));
   }
@@ -149,7 +155,9 @@ onRealNodes('the example', bed => {
       stack.playedBy(node);
       expect(stack.kindsOfNodes).toBeGreaterThan(0);
       const wanted = name === LARGE ? stack.images.slice(-1) : stack.images;
-      for (const one of wanted) await push(one);
+      for (const one of wanted) {
+        await push(one);
+      }
 
       for (const { host, repository, tag } of wanted.filter(one => ecrOf(one.host) && stack.busFor(one.repository))) {
         const { account, region } = ecrOf(host)!;
@@ -158,7 +166,9 @@ onRealNodes('the example', bed => {
         expectEverything(runs);
         expect(runs.flatMap(({ images }) => images).map(line => line.image)).toContain(`${host}/${repository}:${tag}`);
       }
-      if (stack.reconciles) expectEverything(runsOfReconcile(await stack.plane.reconcile()));
+      if (stack.reconciles) {
+        expectEverything(runsOfReconcile(await stack.plane.reconcile()));
+      }
 
       for (const { host, repository, tag } of wanted) {
         expect(await node.imageStatus(`${host}/${repository}:${tag}`)).toBeDefined();

@@ -101,7 +101,9 @@ onRealNodes('hostile input', bed => {
     const { script } = renderCommand(document, values, { platform: 'Linux', version: 'old', env: {} })!;
     const pasted = script.split('\n').filter(line => line.includes('export SSM_')).map(line => /export SSM_\w+="(.*)"; fi$/.exec(line)?.[1]);
     expect(pasted).toHaveLength(Object.keys(document.parameters).length);
-    for (const value of pasted) expect(value).toMatch(/^[A-Za-z0-9 ._:/@,?=&*-]*$/);
+    for (const value of pasted) {
+      expect(value).toMatch(/^[A-Za-z0-9 ._:/@,?=&*-]*$/);
+    }
   });
 
   test('an ordinary tag passes all of this', async () => {

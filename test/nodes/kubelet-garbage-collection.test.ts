@@ -107,7 +107,9 @@ onRealNodes('the kubelet\'s garbage collection', bed => {
       scene(`percentage-${pinImages}`, pinImages, { imageGCHighThresholdPercent: 60, imageGCLowThresholdPercent: 50 }).then(async images => {
         await fill(images.node, 400);
         await images.node.restartKubelet();
-        for (const image of [images.wanted, images.bystander]) expect(await has(images.node, image.reference)).toBe(true);
+        for (const image of [images.wanted, images.bystander]) {
+          expect(await has(images.node, image.reference)).toBe(true);
+        }
         await expectTaken(images, pinImages);
       }),
     ]));

@@ -32,7 +32,9 @@ onRealNodes('a pod on a prefetched image', bed => {
     const [pushed, second] = [await bed.push(name, 'v1', { seed: name }), await bed.push(`${name}-second`, 'v1', { seed: name })];
     expect(second.image.digest).toBe(pushed.image.digest);
     const scene = { node, pushed, second };
-    if (pulledByKubelet) expect(await node.startPod(pulledByKubelet(scene), { pull: true })).toMatchObject({ pulled: true });
+    if (pulledByKubelet) {
+      expect(await node.startPod(pulledByKubelet(scene), { pull: true })).toMatchObject({ pulled: true });
+    }
     expect(await pushRun(deployment, pushed)).toMatchObject({ status: 'Success' });
     return scene;
   }
@@ -76,7 +78,9 @@ onRealNodes('a pod on a prefetched image', bed => {
   });
 
   const here = fs.existsSync(engine(OLDEST_KUBELET));
-  if (!here) process.stderr.write('the kubelet without records is not tested: testbed/setup.sh --for-tests builds it\n');
+  if (!here) {
+    process.stderr.write('the kubelet without records is not tested: testbed/setup.sh --for-tests builds it\n');
+  }
 
   (here ? test : test.skip)('runs by each of its names, on the oldest kubelet that EKS supports, whoever pulled it', async () => {
     const scene = await prefetched('no-records', ({ second }) => second.reference, { kubelet: 'oldest' });

@@ -96,7 +96,9 @@ onRealNodes('a node', bed => {
     await node.stopKubelet();
     await node.stopContainerd();
 
-    for (const tag of ['v2', 'v3']) await bed.push('month', tag);
+    for (const tag of ['v2', 'v3']) {
+      await bed.push('month', tag);
+    }
     const fresh = await bed.push('month', 'v4');
     await bed.testbed.ecr.deleteImage('month', { imageTag: 'v1' });
     await node.startContainerd();

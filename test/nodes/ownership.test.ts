@@ -24,7 +24,9 @@ onRealNodes('an image that fell out', bed => {
 
   const ctr = async (...args: string[]) => {
     const { exitCode, stdout, stderr } = await node.exec(['ctr', '--namespace', 'k8s.io', ...args]);
-    if (exitCode !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+    if (exitCode !== 0) {
+      throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+    }
     return stdout;
   };
   const names = async () => (await ctr('images', 'ls', '-q')).trim().split('\n');
@@ -44,11 +46,15 @@ onRealNodes('an image that fell out', bed => {
     await node.removePods();
     await ctr('images', 'tag', first['ctr-tag'].reference, 'example.com/mine:1');
     await ctr('containers', 'create', first['ctr-container'].reference, 'keeper');
-    for (const name of [first['admin-pin'].reference, first['admin-pin'].digestReference]) await ctr('images', 'label', name, `${PIN}=pinned`);
+    for (const name of [first['admin-pin'].reference, first['admin-pin'].digestReference]) {
+      await ctr('images', 'label', name, `${PIN}=pinned`);
+    }
 
     await Promise.all(repositories.map(name => bed.push(name, 'v2')));
     runs = [];
-    for (let run = 0; run < 3; run++) runs.push(await reconcileRun(deployment));
+    for (let run = 0; run < 3; run++) {
+      runs.push(await reconcileRun(deployment));
+    }
   }, 120_000);
 
   test('is removed when its every name is ours, by a later run than the one that finds it unwanted', () => {
@@ -68,7 +74,9 @@ onRealNodes('an image that fell out', bed => {
 
   test('is removed when the others let go of it', async () => {
     const undone = Object.entries(OTHERS).filter(([, { undo }]) => undo !== undefined);
-    for (const [, { undo }] of undone) await ctr(...undo!);
+    for (const [, { undo }] of undone) {
+      await ctr(...undo!);
+    }
     const { outcomes } = await reconcileRun(deployment);
     expect(outcomes).toMatchObject(Object.fromEntries(undone.map(([name]) => [first[name].reference, 'removed'])));
   });

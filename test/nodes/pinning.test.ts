@@ -83,7 +83,9 @@ onRealNodes('a pin', bed => {
     const node = await bed.addNode(before);
     const [v1, v2] = [await bed.push('foreign', 'v1'), await bed.push('foreign', 'v2')];
     await node.cri.pull(v1.reference, bed.testbed.ecr.credentials);
-    for (const name of [v1.reference, v1.digestReference]) await ctr(node, 'images', 'label', name, `${PIN}=pinned`);
+    for (const name of [v1.reference, v1.digestReference]) {
+      await ctr(node, 'images', 'label', name, `${PIN}=pinned`);
+    }
     await reconcileRun(before);
     const after = await bed.deployPrefetcher(stack => ({ images: [ImageSelection.tag(repository(stack, 'foreign'), 'v2')], pinImages: false }), before);
     expect(await reconcileRun(after)).toMatchObject({ status: 'Success', outcomes: { [v2.reference]: 'present' } });
@@ -143,7 +145,9 @@ onRealNodes('a pin', bed => {
       const cluster = newCluster(stack);
       const nodegroup = cluster.addNodegroupCapacity('Gpu');
       const images = [newest(stack, 'removed')];
-      if (prefetcher) new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups: [nodegroup], images, pinImages });
+      if (prefetcher) {
+        new ImagePrefetcher(stack, 'Prefetcher', { cluster, nodegroups: [nodegroup], images, pinImages });
+      }
       new ImagePrefetcher(stack, 'Other', { cluster, nodegroups: [nodegroup], images: [newest(stack, 'other')] });
       return bed.deploy(stack, before);
     };
@@ -172,6 +176,8 @@ async function labels(node: Node, name: string): Promise<Record<string, string>>
 
 async function ctr(node: Node, ...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await node.exec(['ctr', '--namespace', 'k8s.io', ...args]);
-  if (exitCode !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+  if (exitCode !== 0) {
+    throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+  }
   return stdout;
 }

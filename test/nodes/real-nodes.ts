@@ -21,7 +21,9 @@ process.env.CDK_VALIDATION = 'false';
 export function onRealNodes(name: string, tests: (bed: Bed) => void, alsoMissing: string[] = []): void {
   const missing = [...missingForNodes(), ...(canMatchEvents() ? [] : ['Java and AWS\'s event-ruler, which match events, are not there']), ...alsoMissing];
   // Jest swallows what the console says of a file whose tests are all skipped.
-  if (missing.length > 0) process.stderr.write(`not tested on real nodes: ${name}, because ${missing.join('; ')}\n`);
+  if (missing.length > 0) {
+    process.stderr.write(`not tested on real nodes: ${name}, because ${missing.join('; ')}\n`);
+  }
   // Skipped only where this machine cannot run them, and with the reasons above.
   (missing.length > 0 ? describe.skip : describe)(name, () => {
     const bed = new Bed();
@@ -76,7 +78,9 @@ export class Bed {
   }
 
   async createRepository(name: string): Promise<void> {
-    if (this.repositories.has(name)) return;
+    if (this.repositories.has(name)) {
+      return;
+    }
     this.repositories.add(name);
     await this.testbed.ecr.createRepository(name);
   }
@@ -158,6 +162,8 @@ export async function reconcileRun(deployment: Deployment): Promise<Run> {
 }
 
 export function only(runs: Run[]): Run {
-  if (runs.length !== 1) throw new Error(`expected one run, got ${runs.length}: ${JSON.stringify(runs).slice(0, 1000)}`);
+  if (runs.length !== 1) {
+    throw new Error(`expected one run, got ${runs.length}: ${JSON.stringify(runs).slice(0, 1000)}`);
+  }
   return runs[0];
 }

@@ -47,7 +47,9 @@ onRealNodes('an image of', bed => {
   test('a public registry is pulled without credentials, and a Docker Hub short name means what it means to the kubelet', async () => {
     const registry = await startRegistry('public');
     const image = await buildImage(1, 'public');
-    for (const [repository, tag] of [['library/nginx', '1.27'], ['org/app', 'v1']]) await pushImage(image, registry, repository, tag);
+    for (const [repository, tag] of [['library/nginx', '1.27'], ['org/app', 'v1']]) {
+      await pushImage(image, registry, repository, tag);
+    }
     const digest = `quay.io/org/app@${image.digest}`;
     const deployment = await bed.deployPrefetcher(() => ({ images: [ImageSelection.registry('nginx:1.27'), ImageSelection.registry(digest)] }));
     const node = await bed.addNode(deployment, 'Gpu', { registries: { 'docker.io': registry.url, 'quay.io': registry.url } });
@@ -55,7 +57,9 @@ onRealNodes('an image of', bed => {
     const wanted = { 'docker.io/library/nginx:1.27': 'pulled', [digest]: 'pulled' };
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', outcomes: wanted });
     await registry.stop();
-    for (const reference of ['nginx:1.27', digest]) expect((await node.startPod(reference, { pull: true })).pulled).toBe(false);
+    for (const reference of ['nginx:1.27', digest]) {
+      expect((await node.startPod(reference, { pull: true })).pulled).toBe(false);
+    }
   });
 
   test('a registry whose credential provider fails is pulled without credentials, as the kubelet does', async () => {

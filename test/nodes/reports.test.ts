@@ -90,7 +90,9 @@ onRealNodes('the log group', bed => {
     ]);
     expect(said(lines, late.instanceId)).toEqual([`pulled ${second.reference}`, 'reconcile ran']);
     // A query needs to know whose line it is.
-    for (const { line } of lines) expect(line.owner ?? line.summary.owner).toBeTruthy();
+    for (const { line } of lines) {
+      expect(line.owner ?? line.summary.owner).toBeTruthy();
+    }
     expect(lines.map(({ timestamp }) => timestamp).filter(timestamp => Math.abs(Date.now() - timestamp) > 3_600_000)).toEqual([]);
 
     expectMetrics(deployment, lines);

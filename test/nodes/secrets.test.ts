@@ -99,7 +99,9 @@ onRealNodes('a pull with credentials', bed => {
       expect(indiscreet.told()).toContain(credentials.password);
       expect(run).toMatchObject({ status: 'Failed', outcomes: { [pushed.reference]: 'failed' } });
       expect(run.images[0].reason).toContain('you said');
-      for (const secret of [credentials.password, basic(credentials)]) expect(run.stdout + run.stderr).not.toContain(secret);
+      for (const secret of [credentials.password, basic(credentials)]) {
+        expect(run.stdout + run.stderr).not.toContain(secret);
+      }
     } finally {
       indiscreet.stop();
     }
@@ -150,6 +152,8 @@ async function filesWith(node: Node, texts: string[]): Promise<string[]> {
   // The texts come on standard input: as arguments they would be found in grep's own process.
   const { stdout, exitCode, stderr } = await node.exec(
     ['sh', '-c', 'grep -rlaF --devices=skip -f - "$@" 2>/dev/null', 'sh', ...folders], { input: texts.join('\n') });
-  if (exitCode > 1 && stdout === '') expect(stderr).toBe('');
+  if (exitCode > 1 && stdout === '') {
+    expect(stderr).toBe('');
+  }
   return stdout.split('\n').filter(file => file !== '');
 }

@@ -74,7 +74,9 @@ onRealNodes('a selection of', bed => {
     const node = await bed.addNode(deployment);
     const { ecr, registry } = bed.testbed;
     const [mine, other] = [await buildImage(1, 'index-mine'), await buildImage(1, 'index-other')];
-    for (const [image, tag] of [[mine, 'mine'], [other, 'other']] as const) await pushImage(image, registry, 'index', tag);
+    for (const [image, tag] of [[mine, 'mine'], [other, 'other']] as const) {
+      await pushImage(image, registry, 'index', tag);
+    }
     const mediaType = 'application/vnd.oci.image.index.v1+json';
     const child = (image: Image, architecture: string) => ({ mediaType: image.mediaType, digest: image.digest, size: image.manifest.length, platform: { os: 'linux', architecture } });
     const manifest = JSON.stringify({
@@ -83,7 +85,9 @@ onRealNodes('a selection of', bed => {
     const digest = `sha256:${crypto.createHash('sha256').update(manifest).digest('hex')}`;
     await registry.putManifest('index', 'v1', manifest, mediaType);
     await ecr.putImage({ repository: 'index', tag: 'v1', digest, manifest, mediaType });
-    for (const { digest: untagged, manifest: content, mediaType: type } of [mine, other]) await ecr.putImage({ repository: 'index', digest: untagged, manifest: content, mediaType: type });
+    for (const { digest: untagged, manifest: content, mediaType: type } of [mine, other]) {
+      await ecr.putImage({ repository: 'index', digest: untagged, manifest: content, mediaType: type });
+    }
 
     const push = { account: ecr.account, region: ecr.region, repository: 'index' };
     expect((await deployment.plane.putEvent(pushEvent({ ...push, digest: mine.digest, mediaType: mine.mediaType }))).deliveries).toEqual([]);

@@ -66,7 +66,9 @@ onRealNodes('of what is slow,', bed => {
 
     const run = await running;
     expect(run.outcomes).toEqual({ [pushed.reference]: 'pulled', ...Object.fromEntries(dead.map(image => [image, 'failed'])) });
-    for (const image of dead) expect(run.line(image)!.reason).toContain('dead.example.com does not answer');
+    for (const image of dead) {
+      expect(run.line(image)!.reason).toContain('dead.example.com does not answer');
+    }
     process.stdout.write(`before a host that drops packets: ${seconds.toFixed(2)} s, a plain pull ${plainSeconds.toFixed(2)} s; the whole run ${run.summary.seconds} s\n`);
   });
 
@@ -89,7 +91,9 @@ onRealNodes('of what is slow,', bed => {
     await node.exec(['sh', '-c', 'kill -s "$1" "$2"', 'sh', signal, String(program.pid)]);
     const { status, summary } = await run;
     expect(status).not.toBe('Success');
-    if (signal === 'TERM') expect(summary.error).toBe('stopped by SIGTERM');
+    if (signal === 'TERM') {
+      expect(summary.error).toBe('stopped by SIGTERM');
+    }
 
     await waitFor('its children to end', () => curls().length === 0 || undefined);
     await waitFor('containerd to let go', async () => await ctr('leases', 'ls', '-q') === before || undefined);
@@ -104,7 +108,9 @@ onRealNodes('of what is slow,', bed => {
     const failed = Object.fromEntries(slow.map(image => [image, 'failed']));
     expect({ status, outcomes }).toEqual({ status: 'Failed', outcomes: { [pushed.reference]: 'pulled', ...failed } });
     expect(summary).toMatchObject({ pulled: 1, failed: 3, timedOut: true });
-    for (const image of slow) expect(line(image)!.reason).toContain('TimeoutSeconds is over');
+    for (const image of slow) {
+      expect(line(image)!.reason).toContain('TimeoutSeconds is over');
+    }
     expect(summary.seconds).toBeLessThan(60);
   });
 });

@@ -45,7 +45,9 @@ onRealNodes('the wanted list', bed => {
       images: [ImageSelection.repository(repository(stack, 'rolled-back'), { keep: 1, tags: { include: ['v*', 'stable'] } })],
     }));
     const node = await bed.addNode(deployment);
-    for (const tag of ['v1', 'v2']) await bed.push('rolled-back', tag);
+    for (const tag of ['v1', 'v2']) {
+      await bed.push('rolled-back', tag);
+    }
     expect(await reconcileRun(deployment)).toMatchObject({ status: 'Success', summary: { pulled: 1 } });
     const stable = await bed.push('rolled-back', 'stable', { seed: 'rolled-back-v1' });
     // ECR keeps the time of the first push.
@@ -84,13 +86,17 @@ onRealNodes('the wanted list', bed => {
     }));
     const node = await bed.addNode(deployment);
     const [old, rest] = [await bed.push('index-newest', 'v1'), await bed.push('index-none', 'v1')];
-    for (const name of ['index-newest', 'index-fixed']) await pushForeignIndex(name, 'v2');
+    for (const name of ['index-newest', 'index-fixed']) {
+      await pushForeignIndex(name, 'v2');
+    }
     for (let run = 0; run < 2; run++) {
       const { status, outcomes, line } = await reconcileRun(deployment);
       expect({ status, outcomes }).toMatchObject({
         status: 'Success', outcomes: { [reference('index-newest:v2')]: 'skipped', [reference('index-fixed:v2')]: 'skipped', [old.reference]: run === 0 ? 'pulled' : 'present' },
       });
-      for (const name of ['index-newest:v2', 'index-fixed:v2']) expect(line(reference(name))!.reason).toMatch(FOREIGN);
+      for (const name of ['index-newest:v2', 'index-fixed:v2']) {
+        expect(line(reference(name))!.reason).toMatch(FOREIGN);
+      }
     }
     expect(await node.imageStatus(rest.reference)).toMatchObject({ pinned: true });
   });
@@ -119,7 +125,9 @@ onRealNodes('the wanted list', bed => {
       const pushed = await bed.push('says-all', 'v1');
       const run = await reconcileRun(deployment);
       expect(run.outcomes).toEqual({ ...Object.fromEntries(Object.keys(says).map(name => [reference(name), 'failed'])), [pushed.reference]: 'pulled' });
-      for (const name of Object.keys(says)) expect(run.line(reference(name))!.reason).toMatch(/DescribeImages.*answered nonsense/);
+      for (const name of Object.keys(says)) {
+        expect(run.line(reference(name))!.reason).toMatch(/DescribeImages.*answered nonsense/);
+      }
     } finally {
       api.stop();
     }
@@ -146,17 +154,23 @@ onRealNodes('the wanted list', bed => {
     expect(layers.map(digest => got.filter(({ path }) => path.includes(digest)).length).slice(1)).toEqual(layers.slice(1).map(() => 1));
     expect(after.registry - before.registry).toBeLessThan(30);
     expect(await tagsOf(node, 'many-tags')).toHaveLength(300);
-    for (const tag of ['v0', 'v123', 'v299']) expect(await node.imageStatus(reference(`many-tags:${tag}`))).toMatchObject({ pinned: true });
+    for (const tag of ['v0', 'v123', 'v299']) {
+      expect(await node.imageStatus(reference(`many-tags:${tag}`))).toMatchObject({ pinned: true });
+    }
   });
 
   test('of 50 images that are all there costs few requests', async () => {
     const repositories = [...Array(10).keys()].map(number => `fifty-${number}`);
     const images = ['a', 'b', 'c', 'd', 'e'];
     const pushed: PushedImage[] = [];
-    for (const image of images) await buildImage(0, `fifty-${image}`);
+    for (const image of images) {
+      await buildImage(0, `fifty-${image}`);
+    }
     await Promise.all(repositories.map(async name => {
       await bed.createRepository(name);
-      for (const image of images) pushed.push(await bed.push(name, image, { megabytes: 0, seed: `fifty-${image}` }));
+      for (const image of images) {
+        pushed.push(await bed.push(name, image, { megabytes: 0, seed: `fifty-${image}` }));
+      }
     }));
     const digestOf = (name: string, tag: string) => pushed.find(one => one.reference.endsWith(`/${name}:${tag}`))!.image.digest;
     const deployment = await bed.deployPrefetcher(stack => ({

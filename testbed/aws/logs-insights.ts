@@ -72,7 +72,9 @@ function grouped(rows: Row[], by: string[]): Row[][] {
 }
 
 function compare(left: any, right: any): number {
-  if (left === undefined || right === undefined) return Number(left !== undefined) - Number(right !== undefined);
+  if (left === undefined || right === undefined) {
+    return Number(left !== undefined) - Number(right !== undefined);
+  }
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
@@ -93,30 +95,40 @@ class Parser {
     for (let at = 0; at < command.length; at = TOKEN.lastIndex) {
       TOKEN.lastIndex = at;
       const match = TOKEN.exec(command);
-      if (!match) return this.refuse(`not understood: ${command.slice(at)}`);
+      if (!match) {
+        return this.refuse(`not understood: ${command.slice(at)}`);
+      }
       this.tokens.push(match[1]);
     }
   }
 
   take(expected?: string): string {
     const token = this.tokens.shift();
-    if (token === undefined || (expected && token !== expected)) this.refuse(`${expected ?? 'something'} is expected, not ${token ?? 'the end'}`);
+    if (token === undefined || (expected && token !== expected)) {
+      this.refuse(`${expected ?? 'something'} is expected, not ${token ?? 'the end'}`);
+    }
     return token!;
   }
 
   skip(token: string): boolean {
-    if (this.tokens[0] !== token) return false;
+    if (this.tokens[0] !== token) {
+      return false;
+    }
     this.tokens.shift();
     return true;
   }
 
   end(): void {
-    if (this.tokens.length > 0) this.refuse(`not understood: ${this.tokens.join(' ')}`);
+    if (this.tokens.length > 0) {
+      this.refuse(`not understood: ${this.tokens.join(' ')}`);
+    }
   }
 
   list<T>(item: () => T): T[] {
     const items = [item()];
-    while (this.skip(',')) items.push(item());
+    while (this.skip(',')) {
+      items.push(item());
+    }
     return items;
   }
 
@@ -124,8 +136,12 @@ class Parser {
   named(): { as: string; value: Expression } {
     const [name, next] = this.tokens;
     const value = this.expression();
-    if (this.skip('as')) return { as: this.take(), value };
-    if (next !== undefined && next !== ',') this.refuse(`name the expression that starts with ${name} by as`);
+    if (this.skip('as')) {
+      return { as: this.take(), value };
+    }
+    if (next !== undefined && next !== ',') {
+      this.refuse(`name the expression that starts with ${name} by as`);
+    }
     return { as: name, value };
   }
 
@@ -157,13 +173,17 @@ class Parser {
 
   expression(): Expression {
     const parts = [this.conjunction()];
-    while (this.skip('or')) parts.push(this.conjunction());
+    while (this.skip('or')) {
+      parts.push(this.conjunction());
+    }
     return parts.length === 1 ? parts[0] : row => parts.some(part => part(row));
   }
 
   private conjunction(): Expression {
     const parts = [this.comparison()];
-    while (this.skip('and')) parts.push(this.comparison());
+    while (this.skip('and')) {
+      parts.push(this.comparison());
+    }
     return parts.length === 1 ? parts[0] : row => parts.every(part => part(row));
   }
 
@@ -180,7 +200,9 @@ class Parser {
       return row => choices.some(choice => choice(row) === left(row));
     }
     const operator = OPERATORS[this.tokens[0]];
-    if (!operator) return left;
+    if (!operator) {
+      return left;
+    }
     this.take();
     const right = this.sum();
     // What is missing is neither equal nor unequal.
@@ -226,9 +248,15 @@ class Parser {
       return inner;
     }
     const token = this.take();
-    if (token.startsWith('"')) return () => JSON.parse(token);
-    if (/^\d/.test(token)) return () => Number(token);
-    if (!this.skip('(')) return row => row[token];
+    if (token.startsWith('"')) {
+      return () => JSON.parse(token);
+    }
+    if (/^\d/.test(token)) {
+      return () => Number(token);
+    }
+    if (!this.skip('(')) {
+      return row => row[token];
+    }
     const operands = this.list(() => this.expression());
     this.take(')');
     switch (token) {

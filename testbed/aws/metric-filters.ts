@@ -33,7 +33,9 @@ export function publishedMetrics(template: Template, group: string, lines: reado
 function datapoint(transformation: Value, { line, timestamp }: LoggedLine): Datapoint[] {
   const value = Number(measured(line, transformation.MetricValue));
   const dimensions = Object.fromEntries((transformation.Dimensions ?? []).map(({ Key, Value: field }: Value) => [Key, fieldOf(line, field)]));
-  if (Number.isNaN(value) || Object.values(dimensions).includes(undefined)) return [];
+  if (Number.isNaN(value) || Object.values(dimensions).includes(undefined)) {
+    return [];
+  }
   return [{ namespace: transformation.MetricNamespace, name: transformation.MetricName, dimensions, value, unit: transformation.Unit, timestamp }];
 }
 
@@ -59,7 +61,9 @@ export function parsePattern(owner: string, pattern: string): Predicate {
   const refuse = (what: string): never => {
     throw new Refused(owner, `filter pattern: ${what}`, pattern);
   };
-  if (pattern.length > 1024) refuse('at most 1,024 characters');
+  if (pattern.length > 1024) {
+    refuse('at most 1,024 characters');
+  }
   const tokens: string[] = [];
   TOKENS.lastIndex = 0;
   for (let at = 0; at < pattern.trimEnd().length; at = TOKENS.lastIndex) {
@@ -69,17 +73,25 @@ export function parsePattern(owner: string, pattern: string): Predicate {
   }
   const take = (expected?: string) => {
     const token = tokens.shift();
-    if (token === undefined || (expected !== undefined && token !== expected)) refuse(`${expected ?? 'something'} is expected, not ${token ?? 'the end'}`);
+    if (token === undefined || (expected !== undefined && token !== expected)) {
+      refuse(`${expected ?? 'something'} is expected, not ${token ?? 'the end'}`);
+    }
     return token!;
   };
   const either = (): Predicate => {
     const parts = [both()];
-    while (tokens[0] === '||') { take(); parts.push(both()); }
+    while (tokens[0] === '||') {
+      take();
+      parts.push(both());
+    }
     return line => parts.some(part => part(line));
   };
   const both = (): Predicate => {
     const parts = [one()];
-    while (tokens[0] === '&&') { take(); parts.push(one()); }
+    while (tokens[0] === '&&') {
+      take();
+      parts.push(one());
+    }
     return line => parts.every(part => part(line));
   };
   const one = (): Predicate => {
@@ -90,7 +102,9 @@ export function parsePattern(owner: string, pattern: string): Predicate {
       return inner;
     }
     const selector = take();
-    if (!selector.startsWith('$')) refuse(`a field is expected, not ${selector}`);
+    if (!selector.startsWith('$')) {
+      refuse(`a field is expected, not ${selector}`);
+    }
     const operator = take();
     if (operator === 'IS') {
       const wanted = ({ TRUE: true, FALSE: false, NULL: null } as Record<string, unknown>)[take()] ?? refuse('IS takes TRUE, FALSE or NULL');
@@ -104,15 +118,21 @@ export function parsePattern(owner: string, pattern: string): Predicate {
   };
   const comparison = (selector: string, operator: string, operand: string): Predicate => {
     if (operand.startsWith('"')) {
-      if (operator !== '=' && operator !== '!=') refuse(`a text is compared by = or !=, not ${operator}`);
+      if (operator !== '=' && operator !== '!=') {
+        refuse(`a text is compared by = or !=, not ${operator}`);
+      }
       const expression = new RegExp(`^${operand.slice(1, -1).split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's');
       return line => typeof fieldOf(line, selector) === 'string' && expression.test(fieldOf(line, selector)) === (operator === '=');
     }
     const right = Number(operand);
-    if (Number.isNaN(right)) refuse(`a text in quotes or a number is expected, not ${operand}`);
+    if (Number.isNaN(right)) {
+      refuse(`a text in quotes or a number is expected, not ${operand}`);
+    }
     return line => {
       const left = fieldOf(line, selector);
-      if (typeof left !== 'number') return false;
+      if (typeof left !== 'number') {
+        return false;
+      }
       switch (operator) {
         case '=': return left === right;
         case '!=': return left !== right;
@@ -128,6 +148,8 @@ export function parsePattern(owner: string, pattern: string): Predicate {
   take('{');
   const whole = either();
   take('}');
-  if (tokens.length > 0) refuse(`nothing is expected after the }, got ${tokens.join(' ')}`);
+  if (tokens.length > 0) {
+    refuse(`nothing is expected after the }, got ${tokens.join(' ')}`);
+  }
   return whole;
 }

@@ -7,7 +7,9 @@ async function order(count: number, maxConcurrency: number, maxErrors: number, f
   const spared = await dispatch([...Array(count).keys()], { maxConcurrency, maxErrors }, async (item, acknowledged) => {
     started.push(item);
     atATime.push(++running);
-    if (acknowledges) acknowledged();
+    if (acknowledges) {
+      acknowledged();
+    }
     await new Promise(resolve => setTimeout(resolve, 5));
     running--;
     return failing.includes(item) ? 'error' : 'ok';

@@ -49,10 +49,14 @@ export async function dispatch<T>(items: readonly T[], { maxConcurrency, maxErro
       });
       running.add(run);
       // Once full, the window alone decides.
-      if (running.size === maxConcurrency) allowed = Infinity;
+      if (running.size === maxConcurrency) {
+        allowed = Infinity;
+      }
     }
   };
   sendMore();
-  while (running.size > 0) await Promise.race(running);
+  while (running.size > 0) {
+    await Promise.race(running);
+  }
   return waiting;
 }

@@ -50,7 +50,9 @@ test('while a node does not answer, the others run in the places that are left',
   const nodes = fleet('gpu-1', 'gpu-2', 'gpu-3', 'gpu-4', 'gpu-5');
   nodes[1].answers = false;
   const { command, timeline } = await push(nodes, inputs({ MaxConcurrency: '2', MaxErrors: '100%' }));
-  for (const other of ['gpu-3', 'gpu-4', 'gpu-5']) expect(at(timeline, other, 'node-finished')).toBeLessThan(60);
+  for (const other of ['gpu-3', 'gpu-4', 'gpu-5']) {
+    expect(at(timeline, other, 'node-finished')).toBeLessThan(60);
+  }
   // The default.
   expect(at(timeline, 'gpu-2', 'node-timed-out')).toBeGreaterThanOrEqual(3600);
   expect(command.status).toBe('Incomplete');
@@ -75,7 +77,9 @@ test('the dispatch stops at one error more than MaxErrors, the command has faile
 test.each([['0', 'refused'], ['29', 'refused'], ['30', 'taken'], ['2592000', 'taken'], ['2592001', 'refused']])('delivery TimeoutSeconds %s is %s', async (TimeoutSeconds, fate) => {
   const { deliveries: [delivery] } = await deploy(fleet('gpu-1'), inputs({ TimeoutSeconds })).putEvent(pushOf('v1'));
   expect(delivery.status).toBe(fate === 'taken' ? 'Success' : 'Failed');
-  if (fate === 'refused') expect(delivery.runbook!.steps[0].reason).toContain('TimeoutSeconds (for delivery) must be 30 to 2592000');
+  if (fate === 'refused') {
+    expect(delivery.runbook!.steps[0].reason).toContain('TimeoutSeconds (for delivery) must be 30 to 2592000');
+  }
 });
 
 test('where CloudWatch Logs can\'t be reached, a command whose output goes there is held up for six minutes, and others are not', async () => {

@@ -54,7 +54,9 @@ export class SsmApi {
       case 'ListCommands': {
         this.demand('ssm:ListCommands', '*');
         const [{ key, value }] = question.Filters;
-        if (key !== 'DocumentName') throw new Refused(action, 'this stand-in filters by DocumentName only', key);
+        if (key !== 'DocumentName') {
+          throw new Refused(action, 'this stand-in filters by DocumentName only', key);
+        }
         // The newest first.
         return { Commands: this.commands.filter(({ DocumentName }) => DocumentName === value).reverse() };
       }
@@ -72,13 +74,17 @@ export class SsmApi {
     return new Promise((resolve, reject) => {
       this.plane.startAutomation(DocumentName, Parameters, this.callerArn, step => {
         this.note(step);
-        if (step.what === 'runbook-started') resolve({ AutomationExecutionId: step.details.executionId });
+        if (step.what === 'runbook-started') {
+          resolve({ AutomationExecutionId: step.details.executionId });
+        }
       }).then(({ executionId, status }) => this.executions.set(executionId, status), reject);
     });
   }
 
   private note({ what, details }: Step): void {
-    if (what === 'runbook-started') this.executions.set(String(details.executionId), 'InProgress');
+    if (what === 'runbook-started') {
+      this.executions.set(String(details.executionId), 'InProgress');
+    }
     if (what === 'command-sent') {
       const { commandId, documentName, parameters, targets } = details as Value;
       this.commands.push({
@@ -94,8 +100,12 @@ export class SsmApi {
     const command = this.commands.find(({ CommandId }) => CommandId === details.commandId);
     if (what === 'invocation-ended' && command) {
       command.CompletedCount++;
-      if (details.status === 'Failed' || details.status === 'ExecutionTimedOut') command.ErrorCount++;
-      if (details.status === 'DeliveryTimedOut') command.DeliveryTimedOutCount++;
+      if (details.status === 'Failed' || details.status === 'ExecutionTimedOut') {
+        command.ErrorCount++;
+      }
+      if (details.status === 'DeliveryTimedOut') {
+        command.DeliveryTimedOutCount++;
+      }
     }
   }
 }

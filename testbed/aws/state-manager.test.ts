@@ -71,7 +71,9 @@ test('a push runs beside an association on the same node', async () => {
   // Each run ends when both have begun.
   node.run = () => new Promise(resolve => {
     waiting.push(() => resolve({ exitCode: 0, stdout: '', stderr: '', seconds: 0 }));
-    if (waiting.length === 2) waiting.forEach(end => end());
+    if (waiting.length === 2) {
+      waiting.forEach(end => end());
+    }
   });
   const controlPlane = deploy([node]);
   const [{ deliveries }, { associations }] = await Promise.all([controlPlane.putEvent(pushOf('v1')), controlPlane.reconcile()]);

@@ -52,8 +52,12 @@ function frame({ x, y, width, height, properties }: Widget, inner: string[]): st
 
 function contents(widget: Widget, datapoints: Datapoint[], lines: ReportLine[]): string[] {
   const { properties } = widget;
-  if (widget.type === 'text') return [text(12, 26, properties.markdown.replace(/^# /, ''), 'font-size="18"')];
-  if (widget.type === 'log') return table(widget, runQuery(properties.query.replace(/^SOURCE [^|]*\|/, ''), lines));
+  if (widget.type === 'text') {
+    return [text(12, 26, properties.markdown.replace(/^# /, ''), 'font-size="18"')];
+  }
+  if (widget.type === 'log') {
+    return table(widget, runQuery(properties.query.replace(/^SOURCE [^|]*\|/, ''), lines));
+  }
   const series = seriesOf(properties.metrics, datapoints);
   return properties.view === 'singleValue' ? numbers(series) : graph(widget, series);
 }

@@ -94,7 +94,9 @@ async function demonstrate(deployment: RealDeployment, progress: Progress, dashb
   const gate = await gateDemo(deployment, pushed.reference, progress);
 
   const lines = await reportLines(deployment, testbed.logs);
-  if (dashboardFile) fs.writeFileSync(dashboardFile, dashboardPicture(plane.template, lines));
+  if (dashboardFile) {
+    fs.writeFileSync(dashboardFile, dashboardPicture(plane.template, lines));
+  }
 
   return {
     coldStartMs: cold.ms,
@@ -114,11 +116,15 @@ function toDemoNode(invocation: Invocation): DemoNode {
 }
 
 function expectSuccess({ node, status, reason, output }: Invocation): void {
-  if (status !== 'Success') throw new Error(`the run on ${node} ended with ${status} ${reason ?? ''}\n${output?.stdout ?? ''}${output?.stderr ?? ''}`);
+  if (status !== 'Success') {
+    throw new Error(`the run on ${node} ended with ${status} ${reason ?? ''}\n${output?.stdout ?? ''}${output?.stderr ?? ''}`);
+  }
 }
 
 async function expectImage(nodes: Node[], reference: string): Promise<void> {
   for (const node of nodes) {
-    if (!await node.imageStatus(reference)) throw new Error(`${node.name} should have ${reference}, but has not`);
+    if (!await node.imageStatus(reference)) {
+      throw new Error(`${node.name} should have ${reference}, but has not`);
+    }
   }
 }

@@ -51,8 +51,12 @@ function asRow(instance: string, { summary, ...line }: Record<string, any>): Row
 }
 
 function outcomeOf({ error, timedOut, failed, wanted }: Record<string, any>): string {
-  if (error) return 'error';
-  if (timedOut) return 'timed out';
+  if (error) {
+    return 'error';
+  }
+  if (timedOut) {
+    return 'timed out';
+  }
   return failed ? `${failed} of ${wanted} failed` : 'good';
 }
 

@@ -15,7 +15,9 @@ export class CloudWatchLogs {
   /** Creates a log group that a deployment may have had before. */
   async createLogGroup(logGroupName: string): Promise<void> {
     await this.call('CreateLogGroup', { logGroupName }).catch((error: Error) => {
-      if (!error.message.includes('ResourceAlreadyExistsException')) throw error;
+      if (!error.message.includes('ResourceAlreadyExistsException')) {
+        throw error;
+      }
     });
   }
 

@@ -111,10 +111,16 @@ export class FaultProxy implements Stoppable {
         yield data;
       }
       passed += data.length;
-      if (fault?.kind === 'stall' && passed >= fault.afterBytes!) await this.standStill(rule, response);
-      if (fault?.kind === 'reset' && passed >= fault.afterBytes) break;
+      if (fault?.kind === 'stall' && passed >= fault.afterBytes!) {
+        await this.standStill(rule, response);
+      }
+      if (fault?.kind === 'reset' && passed >= fault.afterBytes) {
+        break;
+      }
     }
-    if (fault?.kind === 'reset') response.socket?.resetAndDestroy();
+    if (fault?.kind === 'reset') {
+      response.socket?.resetAndDestroy();
+    }
   }
 
   /** Each piece waits until those before it would be through. */
@@ -129,7 +135,9 @@ export class FaultProxy implements Stoppable {
 
   private async standStill(rule: FaultRule, response: http.ServerResponse): Promise<void> {
     this.stalled++;
-    while (this.fault === rule && !response.destroyed) await sleep(20);
+    while (this.fault === rule && !response.destroyed) {
+      await sleep(20);
+    }
     this.stalled--;
   }
 }

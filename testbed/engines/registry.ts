@@ -77,7 +77,9 @@ export class Registry {
     const file = path.join(this.folder, 'auth.json');
     const auths = this.credentials ? { [this.address]: { auth: this.basic() } } : {};
     // Several may push at once, and must not find it half written.
-    if (!fs.existsSync(file)) fs.writeFileSync(file, JSON.stringify({ auths }), { mode: 0o600 });
+    if (!fs.existsSync(file)) {
+      fs.writeFileSync(file, JSON.stringify({ auths }), { mode: 0o600 });
+    }
     return file;
   }
 

@@ -62,7 +62,9 @@ export function nodeLinks(settings: NodeSettings): Record<string, string> {
 /** The Python of AL2023, where `testbed/setup.sh --for-tests` brought it, with its libraries. @default - this machine's */
 function pythonLinks(): Record<string, string> {
   const folder = path.join(CACHE_FOLDER, 'python3.9');
-  if (!fs.existsSync(folder)) return {};
+  if (!fs.existsSync(folder)) {
+    return {};
+  }
   const libraries = fs.readdirSync(`${folder}/lib`).filter(name => /^lib.*\.so\.[0-9.]+$/.test(name));
   return {
     '/usr/bin/python3': `${folder}/bin/python3.9`,

@@ -122,7 +122,9 @@ export class Node {
   /** Boots: file systems, containerd with its pause image, kubelet. */
   async start(): Promise<void> {
     await this.boot();
-    if (this.settings.soci) await this.startSoci();
+    if (this.settings.soci) {
+      await this.startSoci();
+    }
     await this.startContainerd();
     await this.loadPauseImage();
     await this.startKubelet();
@@ -266,7 +268,9 @@ export class Node {
   protected async kubeletReady(): Promise<void> {
     const daemon = this.kubelet;
     await waitFor(`the kubelet of ${this.name}`, async () => {
-      if (daemon && !daemon.running) throw new Error('it ended');
+      if (daemon && !daemon.running) {
+        throw new Error('it ended');
+      }
       return (await fetch(`http://127.0.0.1:${this.settings.kubeletPorts.readOnly}/pods`)).ok || undefined;
     }, 120, () => daemon?.logTail ?? '');
   }

@@ -64,7 +64,9 @@ export class StaticPods {
 
   private async list(): Promise<RawPod[]> {
     const response = await fetch(`${this.endpoint()}/pods`);
-    if (!response.ok) throw new Error(`the kubelet of ${this.node} answered ${response.status}`);
+    if (!response.ok) {
+      throw new Error(`the kubelet of ${this.node} answered ${response.status}`);
+    }
     return (await response.json() as { items: RawPod[] | null }).items ?? [];
   }
 }

@@ -58,9 +58,13 @@ export const DISK_FULL: FaultCase[] = [
       fs.mkdirSync(folder);
       let made = 0;
       try {
-        for (;;) fs.writeFileSync(`${folder}/${made++}`, '');
+        for (;;) {
+          fs.writeFileSync(`${folder}/${made++}`, '');
+        }
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') {
+          throw error;
+        }
       }
       return () => fs.rmSync(folder, { recursive: true });
     },

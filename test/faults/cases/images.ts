@@ -16,7 +16,9 @@ async function pushRaw(scene: Scene, tag: string, content: object, mediaType: st
   const { ecr, registry } = scene.bed.testbed;
   const manifest = JSON.stringify(content);
   const digest = `sha256:${crypto.createHash('sha256').update(manifest).digest('hex')}`;
-  if (mediaType === INDEX) await registry.putManifest(scene.name, tag, manifest, mediaType);
+  if (mediaType === INDEX) {
+    await registry.putManifest(scene.name, tag, manifest, mediaType);
+  }
   await ecr.putImage({ repository: scene.name, tag, digest, manifest, mediaType });
   const event = pushEvent({ account: ecr.account, region: ecr.region, repository: scene.name, tag, digest, mediaType });
   // Whether events of such things say what they are is not known.
@@ -60,7 +62,9 @@ export const IMAGES: FaultCase[] = [
     moment: 'reconcile',
     props: stack => ({ images: MANY.map(name => ImageSelection.repository(repository(stack, name))), parallelPulls: 4 }),
     inject: async ({ bed, registry }) => {
-      for (const name of MANY) await bed.push(name, 'v1', { megabytes: 0 });
+      for (const name of MANY) {
+        await bed.push(name, 'v1', { megabytes: 0 });
+      }
       registry.fault = every(({ path }) => path.includes('/manifests/') && SICK.some(name => path.includes(`/${name}/`)), status(404));
     },
     status: 'Failed',

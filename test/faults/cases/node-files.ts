@@ -118,7 +118,9 @@ export const NODE_FILES: FaultCase[] = [
     fault: 'The clock is a day slow',
     moment: 'reconcile',
     inject: async scene => {
-      if (!fs.existsSync(FAKETIME)) throw new Error(`${FAKETIME} is not there: testbed/setup.sh installs it on Debian and Ubuntu`);
+      if (!fs.existsSync(FAKETIME)) {
+        throw new Error(`${FAKETIME} is not there: testbed/setup.sh installs it on Debian and Ubuntu`);
+      }
       const restore = await instead('/usr/bin/python3', `LD_PRELOAD=${FAKETIME} FAKETIME=-1d exec python3.away "$@"`)(scene);
       refuseOldSignatures(scene);
       return restore;

@@ -18,14 +18,20 @@ function limited(target: CommandTarget, workers: number): CommandTarget {
   return {
     ...target,
     run: async (...command) => {
-      if (free === 0) await new Promise<void>(resolve => waiting.push(resolve));
-      else free--;
+      if (free === 0) {
+        await new Promise<void>(resolve => waiting.push(resolve));
+      } else {
+        free--;
+      }
       try {
         return await target.run(...command);
       } finally {
         const next = waiting.shift();
-        if (next) next();
-        else free++;
+        if (next) {
+          next();
+        } else {
+          free++;
+        }
       }
     },
   };
@@ -36,7 +42,9 @@ async function storm(scene: Scene): Promise<Run[]> {
   const target = limited(scene.target, WORKERS);
   fleet.splice(0, fleet.length, target);
   const images: PushedImage[] = [];
-  for (let at = 0; at < IMAGES; at++) images.push(await scene.bed.push(scene.name, `storm-${at}`, { megabytes: 1 }));
+  for (let at = 0; at < IMAGES; at++) {
+    images.push(await scene.bed.push(scene.name, `storm-${at}`, { megabytes: 1 }));
+  }
   const events = Array.from({ length: PUSHES }, (_, at) => plane.putEvent(images[at % IMAGES].event));
   // The node joins while they come.
   const joined = plane.nodeOnline(target);
