@@ -320,6 +320,16 @@ class Report:
                 print(said[:STDERR - 1], file=sys.stderr, flush=True)
 
 
+    def earlier(self, summary: dict[str, Json]) -> None:
+        """Another run's, before all of this one."""
+        text = json.dumps(dict(summary=summary))
+        print(text, flush=True)
+        self.events.insert(0, (self.events[0][0], text))
+
+    def unreported(self, problem: Exception) -> None:
+        print(json.dumps(dict(unreported=self.scrub(problem, 300))), flush=True)
+
+
 # ---- Programs ----
 
 PR_SET_PDEATHSIG = 1
@@ -1291,6 +1301,10 @@ class Image:
     def key(self) -> str:
         return self.digest or self.name
 
+    def unsure(self) -> bool:
+        """Whether it is there, but nobody could say that its tag still means the same."""
+        return self.there is not None and bool(self.note)
+
     def current(self) -> bool:
         return self.there is not None and (self.name if not self.reference.tag else self.by_digest()) in self.there.names
 
@@ -1378,6 +1392,7 @@ class Prefetch:
         self.images: dict[str, Image] = {}
         self.present: dict[str, Present] = {}
         self.spares: dict[Order, list[Detail]] = {}
+        self.given_up: set[str] = set()  # hosts that answer nobody, after a pull has tried
         self.kept: set[str] = set()  # repositories of which something could not be brought
         self.questions: list[tuple[Order, Callable[[], None]]] = []
         self.asked: list[Order] = []  # orders of the questions under way
@@ -1475,39 +1490,50 @@ class Prefetch:
         self.known(image)
 
     def ask_ecr(self, host: str, path: str, images: list[Image], choices: list[tuple[Order, Selection]]) -> None:
-        repository = f'{host}/{path}'
-        tags = [one.reference.tag for one in images]
-        details: dict[str, Mapping[str, Json]] = {}
-        found: list[list[Detail]] = [[] for _ in choices]
         try:
-            if choices:
-                for page in describe_tagged(self.aws, host, path):
-                    found = [newest(selection, page, before) for (_, selection), before in zip(choices, found)]
-                    details.update((tag, one) for one in page for tag in one.get('imageTags') or [] if tag in tags)
-            else:
-                details = describe_tags(self.aws, host, path, tags)
+            details, ranked = self.describe(host, path, [one.reference.tag for one in images], choices)
         except Failure as failure:
-            gone = 'RepositoryNotFound' in str(failure)
-            if choices:
-                outcome, words = ('skipped', 'the repository does not exist') if gone else ('failed', str(failure))
-                self.report.line(repository, outcome, words)
-                self.kept.update([repository] * (not gone))
-            for image in images:
-                image.gone, image.note = gone, f'cannot ask whether it has moved: {failure}'
-                self.known(image)
+            self.cannot_describe(f'{host}/{path}', images, bool(choices), failure)
             return
         for image in images:
-            detail = details.get(image.reference.tag)
-            if detail:
-                image.digest, image.size = str(detail['imageDigest']), int(detail.get('imageSizeInBytes') or 0)
-                image.gone = not is_container_image(detail)
-                image.note = NO_IMAGE * image.gone
-            else:
-                # A pull-through cache still fetches it when it is pulled.
-                image.gone, image.note = True, 'it is not in ECR (any more)'
+            self.learn(image, details.get(image.reference.tag))
             self.known(image)
-        for (order, selection), ranked in zip(choices, found):
-            self.choose(repository, order, selection, ranked)
+        for (order, selection), found in zip(choices, ranked):
+            self.choose(f'{host}/{path}', order, selection, found)
+
+    def describe(self, host: str, path: str, tags: list[str], choices: list[tuple[Order, Selection]],
+                 ) -> tuple[dict[str, Mapping[str, Json]], list[list[Detail]]]:
+        """What the tags are, and what each selection wants: by one listing of the repository, where it takes one anyway."""
+        if not choices:
+            return describe_tags(self.aws, host, path, tags), []
+        details: dict[str, Mapping[str, Json]] = {}
+        ranked: list[list[Detail]] = [[] for _ in choices]
+        for page in describe_tagged(self.aws, host, path):
+            ranked = [newest(selection, page, before) for (_, selection), before in zip(choices, ranked)]
+            details.update((tag, one) for one in page for tag in one.get('imageTags') or [] if tag in tags)
+        return details, ranked
+
+    def cannot_describe(self, repository: str, images: list[Image], selected: bool, failure: Failure) -> None:
+        gone = 'RepositoryNotFound' in str(failure)
+        if selected and gone:
+            self.report.line(repository, 'skipped', 'the repository does not exist')
+        elif selected:
+            self.report.line(repository, 'failed', failure)
+            self.kept.add(repository)
+        for image in images:
+            image.gone, image.note = gone, f'cannot ask whether it has moved: {failure}'
+            self.known(image)
+
+    @staticmethod
+    def learn(image: Image, detail: Mapping[str, Json] | None) -> None:
+        if detail is None:
+            # A pull-through cache still fetches it when it is pulled.
+            image.gone, image.note = True, 'it is not in ECR (any more)'
+            return
+        image.digest = str(detail['imageDigest'])
+        image.size = int(detail.get('imageSizeInBytes') or 0)
+        if not is_container_image(detail):
+            image.gone, image.note = True, NO_IMAGE
 
     def choose(self, repository: str, order: Order, selection: Selection, ranked: list[Detail]) -> None:
         """The newest that this node can run, and every tag that the selection names literally."""
@@ -1538,10 +1564,13 @@ class Prefetch:
     def known(self, image: Image) -> None:
         """As much as can be known before it is pulled."""
         image.there = self.present.get(image.name)
-        if image.current() or image.there and (image.quiet or image.gone):
-            note = f'cannot ask whether it has moved: {image.host} does not answer' if image.quiet else image.note
-            self.settle(image, 'present', note)
-        elif image.note == NO_IMAGE or image.digest in self.foreign.facts:
+        unanswered = image.quiet or image.gone
+        if image.current() or image.there and unanswered:
+            silence = f'cannot ask whether it has moved: {image.host} does not answer'
+            self.settle(image, 'present', silence if image.quiet else image.note)
+        elif image.note == NO_IMAGE:
+            self.finish(image, 'skipped', NO_IMAGE)
+        elif image.digest in self.foreign.facts:
             self.finish(image, 'skipped', image.note or self.foreign.facts[image.digest])
         else:
             with self.changed:
@@ -1692,7 +1721,7 @@ class Prefetch:
                 raise Failure(f'{image.host} does not answer', transient=False)
             return pause
 
-        if image.quiet and image.host in self.kept:
+        if image.quiet and image.host in self.given_up:
             raise Failure(f'{image.host} does not answer', transient=False)
         try:
             self.pull_with_credentials(image, watch)
@@ -1748,17 +1777,24 @@ class Prefetch:
         return Failure('; '.join(reasons), 0, failure.outcome, refusal.transient if refusal else failure.transient)
 
     def failed(self, image: Image, failure: Failure) -> None:
-        unsure = image.there is not None and bool(image.note)
+        if not self.tries_again(image, failure):
+            self.end_without_it(image, str(failure), failure.outcome)
+
+    def tries_again(self, image: Image, failure: Failure) -> bool:
         pause, image.attempt = backoff(image.attempt), image.attempt + 1
-        again = failure.transient and not unsure and not image.quiet and image.attempt < 6
-        if again and self.deadline.seconds_left() > pause:
-            with self.changed:
-                image.state, image.not_before = 'ready', time.monotonic() + pause * (failure.outcome == 'failed')
-            return
-        text = str(failure)
+        if not failure.transient or image.unsure() or image.quiet or image.attempt >= 6:
+            return False
+        if self.deadline.seconds_left() <= pause:
+            return False
+        with self.changed:
+            image.state = 'ready'
+            image.not_before = time.monotonic() + (pause if failure.outcome == 'failed' else 0)
+        return True
+
+    def end_without_it(self, image: Image, text: str, outcome: str) -> None:
         if image.quiet:
-            self.kept.add(image.host)
-        if unsure:
+            self.given_up.add(image.host)
+        if image.unsure():
             self.settle(image, 'present', image.note)
         elif 'no match for platform' in text:
             self.reject(image, None, f'{FOREIGN}: {text}')
@@ -1766,7 +1802,7 @@ class Prefetch:
             self.finish(image, 'skipped', image.note)
         else:
             over = self.deadline.why_over()
-            self.finish(image, failure.outcome, text if over in text else f'{text} ({over})')
+            self.finish(image, outcome, text if over in text else f'{text} ({over})')
 
     def reject(self, image: Image, found: Present | None, why: str) -> None:
         """This node cannot run it: nothing of it stays, nothing else goes for it, and no other run of this boot tries."""
@@ -1800,15 +1836,18 @@ class Prefetch:
                 self.mark(image, self.parameters.pin, outcome == 'pulled')
             except Failure as failure:
                 reason = f'{reason} not pinned: {failure}'
-        there = image.there
-        assert there
+        assert image.there
+        self.finish(image, outcome, reason.strip(), bytes=image.there.size, **facts, **self.facts_of(image, image.there))
+
+    def facts_of(self, image: Image, there: Present) -> dict[str, Json]:
+        facts: dict[str, Json] = {}
         digests = there.digests()
         if digests:  # an image that was loaded without a registry has none
             facts['digest'] = image.digest if image.digest in digests else digests[0]
         if self.parameters.pushed_at:
             pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
             facts['pushToCachedSeconds'] = round(max(0, time.time() - pushed), 1)
-        self.finish(image, outcome, reason.strip(), bytes=there.size, **facts)
+        return facts
 
     # -- Pins and clean-up
 
@@ -1984,41 +2023,46 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
     """The summary, and the lines for the log group: all of them where something changed, or nothing was sent since the boot."""
     aws.http.deadline.end = time.monotonic() + 6
     STOPPED.clear()
-    gate, reported = STATE + '/gate.json', STATE + '/reported'
-    quiet = os.path.exists(reported) and not any(report.counts[one] for one in OUTCOMES if one not in ('present', 'skipped'))
-    if quiet:
+    changed = any(report.counts[one] for one in OUTCOMES if one not in ('present', 'skipped'))
+    if os.path.exists(STATE + '/reported') and not changed:
         report.events.clear()
-    if not summary['instance'] and parameters and parameters.log_group:
-        try:
-            summary['instance'] = aws.metadata('instance-id')
-        except Failure:
-            summary['instance'] = os.uname().nodename
+    group = parameters.log_group if parameters else ''
+    if group and not summary['instance']:
+        summary['instance'] = instance_id(aws)
     report.summary(**summary)
-    events, earlier = report.events, dict[str, Json]()
     try:
-        if report.moment != 'gate' and os.path.exists(gate):
-            # On behalf of a gate that could not send its own.
-            earlier = dict(parse_json(read_trusted(gate)), moment='gate', owner=report.owner, instance=summary['instance'])
-            if earlier.get('outcome') == 'interrupted':
-                earlier.setdefault('error', 'interrupted')
-            text = json.dumps(dict(summary=earlier))
-            print(text, flush=True)
-            events.insert(0, (events[0][0], text))
-            os.remove(gate)
-        elif report.moment == 'gate':
-            write_file(gate, json.dumps(json.loads(events[-1][1])['summary']))
-        if parameters and parameters.log_group:
-            send_report(aws, parameters, str(summary['instance']), events)
-        if os.path.exists(gate):
-            os.remove(gate)
+        hand_over_gate(report, str(summary['instance']))
+        if parameters and group:
+            send_report(aws, parameters, str(summary['instance']), report.events)
+        if os.path.exists(STATE + '/gate.json'):
+            os.remove(STATE + '/gate.json')
     except (Failure, OSError, ValueError) as problem:
-        print(json.dumps(dict(unreported=report.scrub(problem, 300))), flush=True)
+        report.unreported(problem)
         return
     try:
         if parameters:
-            write_file(reported)
+            write_file(STATE + '/reported')
     except OSError:
         pass  # without it the next run only says more than it had to
+
+
+def instance_id(aws: Aws) -> str:
+    try:
+        return aws.metadata('instance-id')
+    except Failure:
+        return os.uname().nodename
+
+
+def hand_over_gate(report: Report, instance: str) -> None:
+    """The summary of a gate is kept until it is sent: a later run reports on behalf of a gate that could not."""
+    if report.moment == 'gate':
+        write_file(STATE + '/gate.json', json.dumps(json.loads(report.events[-1][1])['summary']))
+    elif os.path.exists(STATE + '/gate.json'):
+        earlier = dict(parse_json(read_trusted(STATE + '/gate.json')), moment='gate', owner=report.owner, instance=instance)
+        if earlier.get('outcome') == 'interrupted':
+            earlier.setdefault('error', 'interrupted')
+        report.earlier(earlier)
+        os.remove(STATE + '/gate.json')
 
 
 if __name__ == '__main__':
