@@ -2,6 +2,7 @@
 import collections
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 import pytest
 
 ASSETS = pathlib.Path(__file__).resolve().parents[2] / 'assets'
-PROGRAM = ASSETS / 'image_prefetcher.py'
+PROGRAM = pathlib.Path(os.environ.get('NODE_PROGRAM') or ASSETS / 'image_prefetcher.py')  # mutations.py has others
 HOST = '123456789012.dkr.ecr.us-east-1.amazonaws.com'
 OCI = 'application/vnd.oci.image.manifest.v1+json'
 PIN = 'io.cri-containerd.pinned'
