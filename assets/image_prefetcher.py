@@ -881,8 +881,7 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
         except (Failure, IndexError) as failure:
             if isinstance(failure, Failure) and not failure.transient:
                 raise
-            said = str(failure)
-            problem = problem or (said if said.startswith(node.images) else f'{node.images}: {said}')
+            problem = problem or f'{node.images}: {failure}'
         if not problem:
             node.read_credentials(kubelet)
             return node
@@ -915,7 +914,6 @@ class Credentials:
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)  # one question at a time
         self.answers: dict[tuple[str, str], tuple[float, dict[str, Json]]] = {}
         self.refusals: dict[str, Failure] = {}
-        self.in_vain: set[str] = set()  # repositories whose registry refused what was asked for again, too
 
     def of(self, image: Reference, refused: frozenset[User] = frozenset()) -> list[User]:
         """In the order in which the kubelet tries them."""
@@ -930,14 +928,6 @@ class Credentials:
         for user, password in found:
             self.report.add_secret(password, basic(f'{user}:{password}')[6:])
         return found
-
-    def give_up(self, image: Reference) -> None:
-        with self.lock:
-            self.in_vain.add(image.repository)
-
-    def is_hopeless(self, image: Reference) -> bool:
-        with self.lock:
-            return image.repository in self.in_vain
 
     def pick(self, auth: dict[str, Json], image: Reference) -> list[User]:
         """The most exact key first."""
@@ -1196,9 +1186,9 @@ class Images:
         names = frozenset(one['id'] + one['repo_tags'] + one['repo_digests'])
         return Present(first(one['id'], ''), names, first(one['size'], 0))
 
-    def status(self, name: str, verbose: bool = True) -> tuple[Present | None, dict[str, Json]]:
+    def status(self, name: str) -> tuple[Present | None, dict[str, Json]]:
         """An image that the CRI has, and its configuration."""
-        request = dict(image=dict(image=name), verbose=verbose)
+        request = dict(image=dict(image=name), verbose=True)
         # A restart of containerd may pass.
         answer = retry(lambda: self.cri('ImageStatus', 'ImageRequest', request, 'ImageStatusResponse'), self.deadline)
         info = parse_json(from_entries(answer['info']).get('info', ''))
@@ -1393,6 +1383,7 @@ class Prefetch:
         self.present: dict[str, Present] = {}
         self.spares: dict[Order, list[Detail]] = {}
         self.given_up: set[str] = set()  # hosts that answer nobody, after a pull has tried
+        self.refused: set[str] = set()  # repositories that refused a plugin's second answer, too
         self.kept: set[str] = set()  # repositories of which something could not be brought
         self.questions: list[tuple[Order, Callable[[], None]]] = []
         self.asked: list[Order] = []  # orders of the questions under way
@@ -1657,7 +1648,11 @@ class Prefetch:
 
     def add_names(self, image: Image) -> bool:
         """Further tags of an image of the same repository need no registry: writes all that are wanted, then looks once."""
-        tags = [image, *self.take_further_tags(image)]
+        with self.changed:
+            tags = [image] + [one for one in self.in_order() if one.state == 'ready' and not one.needs_pull
+                              and one.by_digest() == image.by_digest() and one.not_before <= time.monotonic()]
+            for tag in tags[1:]:
+                tag.state = 'named'
         try:
             target = self.store.record(image.by_digest()).target
             self.settle_listed([tag for tag in tags if self.add_name(tag, target)])
@@ -1670,14 +1665,6 @@ class Prefetch:
                     tag.state = 'ready' if tag.state == 'named' else tag.state
                 self.changed.notify_all()
         return image.state == 'done'
-
-    def take_further_tags(self, image: Image) -> list[Image]:
-        with self.changed:
-            further = [one for one in self.in_order() if one.state == 'ready' and not one.needs_pull
-                       and one.by_digest() == image.by_digest() and one.not_before <= time.monotonic()]
-            for one in further:
-                one.state = 'named'
-        return further
 
     def add_name(self, image: Image, target: Message) -> bool:
         blank = Record(image.name, image.digest, dict(), 0, target)
@@ -1745,7 +1732,7 @@ class Prefetch:
             self.pull_as_one_of(users, image, watch)
             return
         except Failure as failure:
-            if not users or image.stopped or not failure.unauthorized or self.credentials.is_hopeless(image.reference):
+            if not users or image.stopped or not failure.unauthorized or image.repository in self.refused:
                 raise
             renewed = self.credentials.of(image.reference, frozenset(users))
             if set(renewed) <= set(users):
@@ -1754,7 +1741,7 @@ class Prefetch:
             self.pull_as_one_of(renewed, image, watch)
         except Failure as failure:
             if failure.unauthorized:
-                self.credentials.give_up(image.reference)
+                self.refused.add(image.repository)
             raise
 
     def pull_as_one_of(self, users: list[User], image: Image, watch: Watch) -> None:

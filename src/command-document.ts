@@ -138,13 +138,16 @@ function script(settings: string[]): string[] {
     'SETTINGS',
     '# assets/image_prefetcher.py of cdk-eks-image-prefetcher, compressed: a document has no room for it as it is.',
     'import base64, gzip',
-    `exec(compile(gzip.decompress(base64.b85decode('${PACKED}')), 'image_prefetcher.py', 'exec'))`,
+    `exec(compile(gzip.decompress(base64.b85decode('${PACKED}')).replace(b'\\t', b'    '), 'image_prefetcher.py', 'exec'))`,
     'PROGRAM',
   ];
 }
 
-/** Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals. */
-const PACKED = base85(gzipSync(NODE_PROGRAM, { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
+/**
+ * Indented by tabs it takes 2 % less of the document.
+ * Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
+ */
+const PACKED = base85(gzipSync(NODE_PROGRAM.replaceAll('    ', '\t'), { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 
 /** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {

@@ -16,7 +16,7 @@ export function settleSnapshot(app: App): void {
   const hashesOfTemplates = [...files.values()].flatMap(text => [...text.matchAll(/([0-9a-f]{64})\.json/g)].map(([, hash]) => hash));
   for (const [file, text] of files) {
     const settled = text
-      .replace(/(b85decode\(').*?(?='\)\), 'image_prefetcher)/g, '$1NODE-PROGRAM')
+      .replace(/(b85decode\(').*?(?='\)\))/g, '$1NODE-PROGRAM')
       .replace(/(Revision=|"Revision": \[\s*")[0-9a-f]{16}/g, '$1REVISION')
       .replace(/("salt": ")\d+/g, '$1SALT')
       .replace(/(current_account-current_region)-[0-9a-f]{8}/g, '$1');
