@@ -1448,6 +1448,15 @@ class Prefetch:
             order = min([one.order for one in images] + [order for order, _ in choices])
             self.questions.append((order, partial(self.ask_ecr, host, path, images, choices)))
         self.questions.sort(key=lambda one: one[0], reverse=True)
+        # Where something must be pulled, its token is asked for beside the questions and not after them.
+        for image in {image.host: image for image in self.in_order()[::-1] if image.name not in self.present}.values():
+            threading.Thread(target=self.ask_credentials, args=[image], daemon=True).start()
+
+    def ask_credentials(self, image: Image) -> None:
+        try:
+            self.credentials.of(image.reference)
+        except Exception:
+            pass  # the pull asks again, and says what is wrong
 
     def add(self, reference: Reference, order: Order, source: str, digest: str = '', size: int = 0) -> Image:
         image = Image(reference, order, source, digest, size)

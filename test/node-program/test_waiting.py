@@ -156,6 +156,18 @@ def test_a_pull_that_takes_long_but_brings_something_keeps_its_slot(program, nod
     assert node.most == 1
 
 
+def test_the_token_is_asked_for_beside_the_question_to_ecr_but_only_where_something_must_be_pulled(program, node, monkeypatch):
+    asked, in_time = threading.Event(), []
+    monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image: asked.set() or [])
+    call = program.Aws.call
+    monkeypatch.setattr(program.Aws, 'call', lambda *question: in_time.append(asked.wait(5)) or call(*question))
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}:v1').code == 0 and in_time == [True]
+    asked.clear()
+    monkeypatch.setattr(program.Aws, 'call', call)
+    assert node.run(f'{APP}:v1').outcomes == {f'{APP}:v1': 'present'} and not asked.is_set()
+
+
 def test_a_mirror_serves_a_host_that_answers_nobody(program, node, monkeypatch):
     monkeypatch.setattr(program.Http, 'reachable', lambda http, host: False)
     node.registry['mirrored.example.com/app:v1'] = digest(1)
