@@ -881,7 +881,8 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
         except (Failure, IndexError) as failure:
             if isinstance(failure, Failure) and not failure.transient:
                 raise
-            problem = problem or f'{node.images}: {failure}'
+            said = str(failure)
+            problem = problem or (said if said.startswith(node.images) else f'{node.images}: {said}')
         if not problem:
             node.read_credentials(kubelet)
             return node

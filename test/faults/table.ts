@@ -70,6 +70,7 @@ function shorten(said: string): string {
     .replace(/\.\.\.[\w./-]*\/fault-\d+(:\w+)?/g, '...IMAGE')
     .replace(/\/var\/lib\/amazon\/ssm\/\S+\/_script\.sh/g, 'SCRIPT')
     .replace(/127\.[\d.]+:\d+/g, 'ADDRESS')
+    .replace(/within [\d.]+ s\b/g, 'within … s')
     .replace(/sha256:[0-9a-f]{64}/g, 'sha256:…');
   return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain;
 }

@@ -250,6 +250,16 @@ def test_an_endpoint_that_cannot_be_reached_is_named_with_what_it_was_asked(prog
         program.grpc(endpoint, method, 'Empty', {}, 'Empty', 5)
 
 
+def test_a_node_that_is_not_ready_names_its_endpoint_once(program, monkeypatch, tmp_path):
+    endpoint = f'unix://{tmp_path}/no.sock'
+    monkeypatch.setattr(program, 'DEFAULT_SOCKET', endpoint)
+    monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, [], {}))
+    parameters, deadline = program.parse_parameters(settings(), {}, []), program.Deadline(0.1)
+    with pytest.raises(program.Failure, match=f'^the node is not ready: {endpoint} gave no answer to ') as raised:
+        program.wait_for_node(parameters, deadline, program.Aws(program.Http(deadline), program.Report()))
+    assert str(raised.value).count(endpoint) == 1
+
+
 @pytest.mark.parametrize('url, said', [
     ('https://quay.io/v2/app/manifests/v1', 'cannot ask quay.io for /v2/app/manifests/v1: curl: (28) timed out'),
     ('https://me:hunter2@auth.example.com/token?account=hunter2',

@@ -46,7 +46,7 @@ export const REGISTRY: FaultCase[] = [
     inject: registry(() => every(isManifest, { kind: 'stall' })),
     status: 'Failed',
     outcome: 'failed',
-    says: /TimeoutSeconds is over.*timedOut/,
+    says: /failed: the pull of \S+ gave no answer within [0-9.]+ s \(TimeoutSeconds is over\).*timedOut/,
   },
   {
     fault: 'The registry hangs in the middle of a layer',
@@ -54,7 +54,7 @@ export const REGISTRY: FaultCase[] = [
     inject: registry(() => every(isLayer, { kind: 'stall', afterBytes: 100_000 })),
     status: 'Failed',
     outcome: 'failed',
-    says: /TimeoutSeconds is over.*timedOut/,
+    says: /failed: the pull of \S+ gave no answer within [0-9.]+ s \(TimeoutSeconds is over\).*timedOut/,
   },
   {
     fault: 'The registry sends layers so slowly that the image takes longer than the time limit',
@@ -62,7 +62,7 @@ export const REGISTRY: FaultCase[] = [
     inject: registry(() => every(isLayer, { kind: 'trickle', bytesPerSecond: 2_000 })),
     status: 'Failed',
     outcome: 'failed',
-    says: /TimeoutSeconds is over.*timedOut/,
+    says: /failed: the pull of \S+ gave no answer within [0-9.]+ s \(TimeoutSeconds is over\).*timedOut/,
   },
   {
     fault: 'The registry sends manifests slowly',
