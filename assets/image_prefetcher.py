@@ -1751,7 +1751,8 @@ class Prefetch:
             self.pull_as_one_of(renewed, image, watch)
         except Failure as failure:
             if failure.unauthorized:
-                self.refused.add(image.repository)
+                with self.changed:
+                    self.refused.add(image.repository)
             raise
 
     def pull_as_one_of(self, users: list[User], image: Image, watch: Watch) -> None:
@@ -1790,7 +1791,8 @@ class Prefetch:
 
     def end_without_it(self, image: Image, text: str, outcome: str) -> None:
         if image.quiet:
-            self.given_up.add(image.host)
+            with self.changed:
+                self.given_up.add(image.host)
         if image.unsure():
             self.settle(image, 'present', image.note)
         elif 'no match for platform' in text:
