@@ -147,7 +147,7 @@ function script(settings: string[]): string[] {
  * Indented by tabs it takes 2 % less of the document.
  * Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
  */
-const PACKED = base85(gzipSync(NODE_PROGRAM.replace(/ {4}/g, '\t'), { level: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
+const PACKED = base85(gzipSync(NODE_PROGRAM.replace(/ {4}/g, '\t'), { level: 9, memLevel: 9 })).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 
 /** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {
