@@ -1,10 +1,15 @@
-import { CASES } from './cases';
+import { CASES, FAULTS, GATE_CASES } from './cases';
+import { bootWithoutGate } from './gate-scene';
+import type { Inventory } from './left-behind';
 import { leftBehind, takeInventory } from './left-behind';
+import { on } from './node-scene';
 import type { Row } from './run-case';
 import { runCase } from './run-case';
-import { Ground, on, Scene } from './scene';
+import { runGateCase } from './run-gate-case';
+import { Ground, Scene } from './scene';
 import { keep, render, toRow } from './table';
 import type { NodeOptions } from '../../testbed/engines';
+import { missingForGateNodes } from '../../testbed/engines';
 import { onRealNodes } from '../nodes/real-nodes';
 
 jest.setTimeout(600_000);
@@ -22,22 +27,44 @@ onRealNodes('faults', bed => {
     return grounds.get(name)!;
   }
 
-  afterAll(() => {
-    if (rows.length > 0) {
-      process.stderr.write(`${render(rows)}\n`);
-    }
-    keep(rows, CASES.map(({ fault }) => fault));
-  });
-
-  test.each(CASES.map((one, at): [string, typeof one, string] => [one.fault, one, `fault-${at + 1}`]))('%s', async (_, one, repository) => {
-    const scene = await Scene.set(bed, await ground(one.ground ?? 'usual'), repository, one.seconds ?? 300, one.props);
-    const row = await runCase(one, scene).catch((error: Error) => {
+  async function add(fault: string, running: Promise<Row>): Promise<void> {
+    const row = await running.catch((error: Error) => {
       // Jest says it at the end of the file only.
-      process.stderr.write(`FAILED: ${one.fault}: ${error.message}\n`);
+      process.stderr.write(`FAILED: ${fault}: ${error.message}\n`);
       throw error;
     });
     rows.push(row);
     process.stderr.write(`${toRow(row)}\n`);
+  }
+
+  afterAll(() => {
+    if (rows.length > 0) {
+      process.stderr.write(`${render(rows)}\n`);
+    }
+    keep(rows, FAULTS);
+  });
+
+  test.each(CASES.map((one, at): [string, typeof one, string] => [one.fault, one, `fault-${at + 1}`]))('%s', async (_, one, repository) => {
+    const scene = await Scene.set(bed, await ground(one.ground ?? 'usual'), repository, one.seconds ?? 300, one.props);
+    await add(one.fault, runCase(one, scene));
+  });
+
+  const missing = missingForGateNodes();
+  if (missing.length > 0) {
+    process.stderr.write(`faults are not tested at the boot gate, because ${missing.join('; ')}\n`);
+  }
+  (missing.length > 0 ? describe.skip : describe)('at the boot gate', () => {
+    let without: Inventory;
+
+    beforeAll(async () => {
+      const node = await bootWithoutGate(bed, 'without-gate');
+      without = await takeInventory(node);
+      await node.stop();
+    }, 120_000);
+
+    test.each(GATE_CASES.map((one, at): [string, typeof one, string] => [one.fault, one, `gate-fault-${at + 1}`]))('%s', async (_, one, name) => {
+      await add(one.fault, runGateCase(one, bed, name, without));
+    });
   });
 
   // That nothing is left behind says something only because these are found.

@@ -9,8 +9,11 @@ const KEPT = ['lock', 'joined', 'reported'].map(name => `file ${STATE}/${name}`)
 /** Facts about images; empty once these are there. */
 const MEMORIES = ['foreign.json', 'too-large.json'].map(name => `${STATE}/${name}`);
 const INGESTS = '/var/lib/containerd/io.containerd.content.v1.content/ingest';
-/** Folders that others write: containerd, the kubelet, the agent, daemons that log. */
-const OF_OTHERS = ['/run/containerd', '/run/lock', '/var/lib/amazon', '/var/lib/kubelet', '/var/log', '/usr'];
+/** Folders that others write: containerd, the kubelet, the agent, daemons that log, systemd, cloud-init. */
+const OF_OTHERS = [
+  '/run/containerd', '/run/lock', '/var/lib/amazon', '/var/lib/kubelet', '/var/log', '/usr',
+  '/run/systemd', '/run/log', '/run/udev', '/run/cloud-init', '/var/lib/systemd', '/var/lib/cloud',
+];
 
 /** Everything on a node that a run could leave behind, a line each. */
 export type Inventory = readonly string[];
@@ -41,7 +44,7 @@ export async function stillRunning(node: Node, before: Inventory): Promise<strin
 }
 
 function processes(node: Node): string[] {
-  return node.processes().filter(({ argv }) => argv.length > 0).map(({ argv }) => `process ${argv.join(' ').slice(0, 200)}`);
+  return node.processes().filter(({ argv }) => argv.length > 0).map(({ argv }) => `process ${anyNode(node, argv.join(' ')).slice(0, 300)}`);
 }
 
 /** Downloads, leases and unfinished snapshots of containerd. */
@@ -84,7 +87,12 @@ function files(node: Node): string[] {
     walk('/');
   }
   return found.map(file => !MEMORIES.includes(file) ? `file ${file}` : `${file} remembers ${fs.readFileSync(node.hostPath(file), 'utf8')}`)
-    .filter(line => !line.endsWith('remembers {}'));
+    .filter(line => !line.endsWith('remembers {}')).map(line => anyNode(node, line));
+}
+
+/** Without what differs from node to node. */
+function anyNode(node: Node, line: string): string {
+  return line.split(node.instanceId).join('INSTANCE').split(node.name).join('NODE').replace(/\b(port=|:)\d{4,5}\b/g, '$1PORT');
 }
 
 async function heldLock(node: Node): Promise<string[]> {

@@ -18,6 +18,8 @@ export interface Row extends Seen {
   /** The run that met the fault brought the image itself. */
   readonly sameRun: boolean;
   readonly left: string[];
+  /** Of a boot gate: answers of the saved query `what-boot-gates-waited-for`. */
+  readonly gates?: string[];
 }
 
 /** Injects the fault, runs, heals, runs again until the image is there, and looks for what was left behind. */

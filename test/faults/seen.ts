@@ -2,6 +2,8 @@ import type { Template } from '../../testbed/aws';
 import { runQuery } from '../../testbed/aws/logs-insights';
 import type { LoggedLine } from '../../testbed/aws/metric-filters';
 import { publishedMetrics } from '../../testbed/aws/metric-filters';
+import type { NodeReport } from '../../testbed/report';
+import { parseReport } from '../../testbed/report';
 import type { Run } from '../nodes/real-nodes';
 
 /** What a user sees of a fault who looks at CloudWatch only. */
@@ -26,13 +28,26 @@ export function whatIsSeen(template: Template, lines: readonly LoggedLine[]): Se
       metrics[name] = (metrics[name] ?? 0) + value;
     }
   }
-  const query = template.resources('AWS::Logs::QueryDefinition').find(({ properties }) => properties.Name.endsWith('/failures-by-reason'))!;
   return {
     metrics,
     alarms: template.resources('AWS::CloudWatch::Alarm').map(({ properties }) => properties).filter(alarm => goesOff(alarm, metrics[alarm.MetricName]))
       .map(alarm => alarm.MetricName === 'Reports' ? 'MissingReports' : alarm.MetricName),
-    answers: runQuery(query.properties.QueryString, lines).map(({ times, why }) => `${times} × ${why}`),
+    answers: ask(template, 'failures-by-reason', lines).map(({ times, why }) => `${times} × ${why}`),
   };
+}
+
+/** Answers of the saved query `what-boot-gates-waited-for` about gates themselves, not their images, beside what the journal said. */
+export function gatesSeen(template: Template, lines: readonly LoggedLine[], said: string): string[] {
+  return ask(template, 'what-boot-gates-waited-for', lines).filter(({ image }) => image === undefined).map(answer => [
+    ...answer.waited !== undefined ? [`waited ${Number(answer.waited).toFixed(0)} s`] : [],
+    ...answer['summary.timedOut'] ? ['timedOut'] : [],
+    ...answer.why !== undefined ? [said.includes(String(answer.why)) ? 'this reason' : String(answer.why)] : [],
+  ].join(', '));
+}
+
+function ask(template: Template, name: string, lines: readonly LoggedLine[]): ReturnType<typeof runQuery> {
+  const query = template.resources('AWS::Logs::QueryDefinition').find(({ properties }) => properties.Name.endsWith(`/${name}`))!;
+  return runQuery(query.properties.QueryString, lines);
 }
 
 function goesOff(alarm: Record<string, any>, sum: number | undefined): boolean {
@@ -44,20 +59,29 @@ function goesOff(alarm: Record<string, any>, sum: number | undefined): boolean {
 
 /** What one run says in its output, in words: outcomes with their reasons, errors and notes. */
 export function saidBy(run: Run): string {
+  return [...inWords(run, run.stdout), ...run.stdout.includes('"summary"') ? [] : [`no report; standard error: ${run.stderr.trim() || '(empty)'}`]].join('; ');
+}
+
+/** What a boot gate says in its journal. */
+export function saidAtGate(journal: string): string {
+  const plain = journal.split('\n').filter(line => /^the boot gate failed|^exit code|No such file/.test(line));
+  return [...inWords(parseReport(journal), journal), ...plain].join('; ');
+}
+
+function inWords(report: NodeReport, output: string): string[] {
   const ofImages = new Map<string, number>();
-  for (const { image, outcome, reason } of run.images) {
+  for (const { image, outcome, reason } of report.images) {
     // Many images may fail alike.
     const said = outcome + (reason ? `: ${reason.split(image).join('IMAGE')}` : '');
     ofImages.set(said, (ofImages.get(said) ?? 0) + 1);
   }
-  const { error, note, timedOut } = run.summary;
-  const unreported = run.stdout.split('\n').filter(line => line.startsWith('{"unreported"')).map(line => JSON.parse(line).unreported);
+  const { error, note, timedOut } = report.summary;
+  const unreported = output.split('\n').filter(line => line.startsWith('{"unreported"')).map(line => JSON.parse(line).unreported);
   return [
     ...[...ofImages].map(([said, times]) => times > 1 ? `${times} × ${said}` : said),
     ...error ? [`error: ${error}`] : [],
     ...note ? [`note: ${note}`] : [],
     ...timedOut ? ['timedOut'] : [],
     ...unreported.map(reason => `unreported: ${reason}`),
-    ...run.stdout.includes('"summary"') ? [] : [`no report; standard error: ${run.stderr.trim() || '(empty)'}`],
-  ].join('; ');
+  ];
 }

@@ -25,7 +25,7 @@ export interface PushProps {
   readonly ecr?: Ecr;
 }
 
-export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes' | 'kubelet' | 'kubeletConfig' | 'lifecycleState' | 'soci'>>;
+export type NodeOptions = Partial<Pick<NodeProps, 'registries' | 'aws' | 'imageDiskMegabytes' | 'kubelet' | 'kubeletConfig' | 'lifecycleState' | 'soci' | 'metadataWay'>>;
 
 /** An image that is in the registry and known to the ECR API. */
 export interface PushedImage {
@@ -68,9 +68,11 @@ export class Testbed {
     return this.start(new Node(this.workspace, this.nodeProps(name, tags, options)));
   }
 
-  /** Boots such a node as EC2 does, by systemd and cloud-init with that user data. */
-  addGateNode(name: string, tags: Record<string, string>, userData: string, options: NodeOptions = {}): Promise<GateNode> {
-    return this.start(new GateNode(this.workspace, { ...this.nodeProps(name, tags, options), userData }));
+  /** Boots such a node as EC2 does, by systemd and cloud-init with that user data; `meanwhile` is done to it while it boots. */
+  addGateNode(
+    name: string, tags: Record<string, string>, userData: string, options: NodeOptions = {}, meanwhile?: (node: GateNode) => Promise<unknown>,
+  ): Promise<GateNode> {
+    return this.start(new GateNode(this.workspace, { ...this.nodeProps(name, tags, options), userData }), meanwhile);
   }
 
   /** Builds and pushes an image, as a developer's `docker push` does. The repository must exist. */
@@ -104,8 +106,8 @@ export class Testbed {
     };
   }
 
-  private async start<T extends Node>(node: T): Promise<T> {
-    await node.start();
+  private async start<T extends Node>(node: T, meanwhile?: (node: T) => Promise<unknown>): Promise<T> {
+    await Promise.all([node.start(), meanwhile?.(node)]);
     this.nodes.push(node);
     return node;
   }

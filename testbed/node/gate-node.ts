@@ -6,7 +6,7 @@ import { gateNodeFiles, gateNodeLinks, IMAGES_AT_KUBELET_START } from './gate-no
 import type { NodeProps } from './node';
 import { Node } from './node';
 import { CACHE_FOLDER } from '../engines/cache';
-import { waitFor } from '../engines/processes';
+import { runOk, waitFor } from '../engines/processes';
 import type { Workspace } from '../engines/workspace';
 
 export interface GateNodeProps extends NodeProps {
@@ -48,6 +48,21 @@ export class GateNode extends Node {
       throw new Error(`the kubelet of ${this.name} is ${kubelet.state}: ${await this.journal('kubelet')}${await this.journal('containerd')}`);
     }
     await this.kubeletReady();
+  }
+
+  /**
+   * Boots again, from whatever it is at: what was on its disks stays, what it had in memory goes. Whoever waits for it to have booted
+   * goes on waiting.
+   */
+  async restart(): Promise<void> {
+    await this.powerOff();
+    const disk = path.join(this.folder, 'image-disk');
+    await waitFor(`the disk of ${this.name} to be free`, async () => (await runOk(['losetup', '--associated', disk])) === '' || undefined);
+    for (const name of ['run', 'tmp']) {
+      fs.rmSync(path.join(this.folder, name), { recursive: true });
+      fs.mkdirSync(path.join(this.folder, name));
+    }
+    await this.powerOn();
   }
 
   async service(name: string): Promise<ServiceState> {

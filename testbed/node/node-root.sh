@@ -2,12 +2,14 @@
 # shellcheck shell=bash disable=SC2154
 root=$folder/root
 
-# make_root LOWER: the node's own root file system over that one, with a disk of its own for images.
+# make_root LOWER: the node's own root file system over that one, with a disk of its own for images. A node that boots again has both.
 make_root() {
   local own
   mount -t overlay overlay -o "lowerdir=$1,upperdir=$folder/upper,workdir=$folder/work" "$root"
-  truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
-  mkfs.ext4 -q -m 0 "$folder/image-disk"
+  if [ ! -e "$folder/image-disk" ]; then
+    truncate -s "${image_disk_megabytes}M" "$folder/image-disk"
+    mkfs.ext4 -q -m 0 "$folder/image-disk"
+  fi
   mount -o loop "$folder/image-disk" "$folder/disk"
   # containerd's overlays need a real file system below them, not another overlay.
   for own in containerd kubelet soci-snapshotter-grpc; do

@@ -34,6 +34,8 @@ export interface NodeProps {
   readonly soci?: boolean;
   /** What Auto Scaling wants of the instance, such as `Warmed:Stopped`. @default InService */
   readonly lifecycleState?: string;
+  /** Puts something in front of the instance metadata service: given where that answers, says where the node asks. @default - nothing */
+  readonly metadataWay?: (endpoint: string) => string;
   /** Which kubelet: `oldest` is that of the oldest version which EKS supports. @default current */
   readonly kubelet?: 'current' | 'oldest';
 }
@@ -130,12 +132,10 @@ export class Node {
     await this.startKubelet();
   }
 
-  /** Ends every process of the node (its mounts go with them) and removes its files. */
+  /** Ends every process of the node and removes its files. */
   async stop(): Promise<void> {
-    await this.holder?.stop('SIGKILL');
-    await waitFor(`node ${this.name} to end`, () => !this.init || !fs.existsSync(`/proc/${this.init}`) || undefined);
-    await Promise.all([this.containerd?.stop(), this.kubelet?.stop(), this.soci?.stop(), this.metadata?.stop()]);
-    await removeControlGroups(this.controlGroup);
+    await this.powerOff();
+    await this.metadata?.stop();
     fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
@@ -302,6 +302,18 @@ export class Node {
     }
     await this.readySettings();
     await this.writeFiles();
+    await this.powerOn();
+  }
+
+  /** Ends every process of the node; its mounts go with them. */
+  protected async powerOff(): Promise<void> {
+    await this.holder?.stop('SIGKILL');
+    await waitFor(`node ${this.name} to end`, () => !this.init || !fs.existsSync(`/proc/${this.init}`) || undefined);
+    await Promise.all([this.containerd?.stop(), this.kubelet?.stop(), this.soci?.stop()]);
+    await removeControlGroups(this.controlGroup);
+  }
+
+  protected async powerOn(): Promise<void> {
     const log = path.join(this.folder, 'boot.log');
     fs.writeFileSync(log, '');
     this.holder = new Daemon(['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', 'bash', ...this.bootCommand()], log);
@@ -334,7 +346,7 @@ export class Node {
       instanceId: this.instanceId,
       availabilityZone,
       registries: this.props.registries,
-      aws: { ...this.props.aws, AWS_EC2_METADATA_SERVICE_ENDPOINT: this.metadata.endpoint },
+      aws: { ...this.props.aws, AWS_EC2_METADATA_SERVICE_ENDPOINT: this.props.metadataWay?.(this.metadata.endpoint) ?? this.metadata.endpoint },
       kubeletPorts: { api: await freePort(), readOnly: await freePort() },
       podsControlGroup: this.podsControlGroup,
       kubeletConfig: this.props.kubeletConfig ?? {},

@@ -1,8 +1,8 @@
 import { every } from './rules';
 import { runsOfEvent } from '../../nodes/real-nodes';
 import type { FaultCase } from '../fault-case';
+import { isLayer } from '../node-scene';
 import type { Scene } from '../scene';
-import { isLayer } from '../scene';
 
 const stalled = ({ registry }: Scene) => { registry.fault = every(isLayer, { kind: 'stall', afterBytes: 100_000 }); };
 

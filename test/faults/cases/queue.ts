@@ -3,8 +3,8 @@ import type { PushedImage } from '../../../testbed/engines';
 import type { Run } from '../../nodes/real-nodes';
 import { runsOfEvent, runsOfReconcile } from '../../nodes/real-nodes';
 import type { FaultCase } from '../fault-case';
+import { isLayer } from '../node-scene';
 import type { Scene } from '../scene';
-import { isLayer } from '../scene';
 
 const PUSHES = 200;
 const IMAGES = 20;

@@ -1,8 +1,8 @@
 import { every, first, status } from './rules';
 import type { FaultRule } from '../../../testbed/engines';
 import type { FaultCase } from '../fault-case';
+import { isLayer, isManifest } from '../node-scene';
 import type { Scene } from '../scene';
-import { isLayer, isManifest } from '../scene';
 
 const registry = (rule: () => FaultRule) => ({ registry: proxy }: Scene) => { proxy.fault = rule(); };
 

@@ -1,7 +1,7 @@
 import { every } from './rules';
 import type { FaultCase } from '../fault-case';
+import { isLayer } from '../node-scene';
 import type { Scene } from '../scene';
-import { isLayer } from '../scene';
 
 /** Layers stall, so that what happens meanwhile happens in the middle of a pull. */
 const stalled = ({ registry }: Scene) => { registry.fault = every(isLayer, { kind: 'stall', afterBytes: 100_000 }); };
@@ -12,7 +12,7 @@ async function kill(scene: Scene, name: 'containerd' | 'kubelet'): Promise<void>
 }
 
 /** It holds what it had of a pull by a lease of its own. */
-const OF_CONTAINERD = [/^lease .*gc\.expire|^snapshot extract-/, 'sometimes what containerd had of that pull; it lets go of it after a day'] as const;
+export const OF_CONTAINERD = [/^lease .*gc\.expire|^snapshot extract-/, 'sometimes what containerd had of that pull; it lets go of it after a day'] as const;
 
 /** containerd and the kubelet end and start again: before a pull, and in the middle of one. */
 export const RUNTIME: FaultCase[] = [
