@@ -8,7 +8,8 @@ import type { IConstruct } from 'constructs';
  */
 export function refuseMutualStacks(prefetcher: IConstruct, cluster: aws_eks.IClusterRef, documentName: string): void {
   const { firstToken: token } = Tokenization.reverseString(cluster.clusterRef.clusterName);
-  if (!Reference.isReference(token) || Stack.of(token.target) === Stack.of(prefetcher)) {
+  // Nested stacks are resources of one stack, and what order those take is CloudFormation's.
+  if (!Reference.isReference(token) || outermost(Stack.of(token.target)) === outermost(Stack.of(prefetcher))) {
     return;
   }
   const clusterStack = Stack.of(token.target);
@@ -23,6 +24,10 @@ export function refuseMutualStacks(prefetcher: IConstruct, cluster: aws_eks.IClu
       }
     },
   });
+}
+
+function outermost(stack: Stack): Stack {
+  return stack.nestedStackParent ? outermost(stack.nestedStackParent) : stack;
 }
 
 function whatNeeds(prefetcher: IConstruct, stack: Stack, documentName: string): string | undefined {

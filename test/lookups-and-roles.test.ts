@@ -1,4 +1,4 @@
-import { App, CfnParameter, Fn, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Fn, NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
@@ -165,4 +165,14 @@ test('a cluster of this app is known by its resource', () => {
   const stack = newStack();
   const [one, other] = [newCluster(stack, 'One'), newCluster(stack, 'Other')];
   expect(() => prefetch({ cluster: one, nodegroups: [other.addNodegroupCapacity('Gpu')], images }, stack)).toThrow('is of another cluster');
+});
+
+test('a prefetcher in a nested stack may know the cluster of its parent, whose nodes wait at its gate', () => {
+  const stack = newStack();
+  const cluster = new eks.CfnCluster(stack, 'Cluster', { roleArn: ARN, resourcesVpcConfig: { subnetIds: [] } });
+  const prefetcher = new ImagePrefetcher(new NestedStack(stack, 'Nested'), 'Prefetcher', { cluster, images, nodes: [NodeSelection.nodegroupNames(['gpu'])] });
+  const userData = new ec2.MultipartUserData();
+  prefetcher.addBootGate(userData);
+  new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
+  expect(() => (stack.node.root as App).synth()).not.toThrow();
 });
