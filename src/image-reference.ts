@@ -1,5 +1,6 @@
 import { ACCOUNT, DOMAIN, REGION, SERVICE } from './ecr-hosts';
 import { isBeforeLookup, isKnownLater } from './known-later';
+import { shown } from './validate-kind';
 
 /**
  * The grammar of image references. The node program and the `allowedPattern`s of the documents enforce the same one,
@@ -52,6 +53,9 @@ export interface ParsedReference {
  * Parts of it may be tokens, where it shows what they are: account, region and repository of an ECR host, a tag, a digest.
  */
 export function parseReference(name: string): ParsedReference {
+  if (typeof name !== 'string') {
+    throw new Error(`an image name must be [HOST/]repository[:tag][@sha256:digest] in the characters registries allow, got ${shown(name)}`);
+  }
   if (isBeforeLookup(name)) {
     return BEFORE_LOOKUP;
   }

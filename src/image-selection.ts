@@ -78,7 +78,7 @@ export abstract class ImageSelection {
    * @throws an error at synth when it is no image name, or when its registry and repository are not known at synth
    */
   public static registry(name: string): ImageSelection {
-    if (typeof name === 'string' && !isToken(name)) {
+    if (typeof name !== 'string' || !isToken(name)) {
       parseReference(name);
     }
     return new NamedSelection(() => [name]);

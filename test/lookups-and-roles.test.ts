@@ -176,3 +176,7 @@ test('a prefetcher in a nested stack may know the cluster of its parent, whose n
   new ec2.LaunchTemplate(stack, 'LaunchTemplate', { userData });
   expect(() => (stack.node.root as App).synth()).not.toThrow();
 });
+
+test.each([undefined, null, 5])('%s is no image name', name => {
+  expect(() => ImageSelection.registry(name as any)).toThrow(`an image name must be [HOST/]repository[:tag][@sha256:digest] in the characters registries allow, got ${name}`);
+});
