@@ -42,7 +42,10 @@ export class NodePermissions extends Construct {
       }
       const { attached, takesPolicies } = attachAwsManagedPolicy(role, SSM_CORE);
       if (takesPolicies) {
-        roles.push(role);
+        // A role may be imported in several ways, and CloudFormation takes each name once.
+        if (!roles.some(({ roleName }) => roleName === role.roleName)) {
+          roles.push(role);
+        }
       } else {
         // Where roles are customized, this enters the report of what they need; elsewhere it changes nothing.
         for (const statement of statements) {

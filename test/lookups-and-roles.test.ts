@@ -78,6 +78,13 @@ describe('a node role', () => {
     expect(warningsOf(stack)).toEqual([expect.stringMatching(/^fixedNodeRole: node role 'Stack\/.*' may not be changed from here.*AmazonSSMManagedInstanceCore/)]);
   });
 
+  test('that is imported in several ways is named once', () => {
+    const stack = newStack();
+    const roles = [iam.Role.fromRoleArn(stack, 'ByArn', ARN), iam.Role.fromRoleName(stack, 'ByName', 'nodes')];
+    prefetch({ nodes: roles.map(nodeRole => NodeSelection.nodegroupNames(['gpu'], { nodeRole })), images }, stack);
+    expect(rolesOf(stack)).toEqual(['nodes']);
+  });
+
   test('is not made where roles are customized, nor is a policy', () => {
     const stack = newStack();
     iam.Role.customizeRoles(stack, { preventSynthesis: true, usePrecreatedRoles: {} });
