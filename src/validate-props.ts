@@ -16,6 +16,9 @@ export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): v
   if (props.logGroup) {
     validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
   }
+  if (props.eventBus) {
+    validatePlace(scope, 'eventBus', props.eventBus, 'a rule is on a bus of its own account and region, to which those of others forward their events');
+  }
   validateSomethingSelected(scope, props);
   validateMaxConcurrency(of('maxConcurrency'), props.maxConcurrency);
   validateReconcileEvery(of('reconcileEvery'), props.reconcileEvery);

@@ -160,6 +160,10 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     const elsewhere = new Stack(stack.node.root, 'Other', { env: { account: ACCOUNT, region: 'eu-west-1' } });
     return prefetch({ logGroup: new logs.LogGroup(elsewhere, 'LogGroup') }, stack);
   },
+  'an event bus that is elsewhere': () => {
+    const stack = newStack();
+    return prefetch({ eventBus: events.EventBus.fromEventBusArn(stack, 'Bus', `arn:aws:events:eu-west-1:${ACCOUNT}:event-bus/ecr`) }, stack);
+  },
   'prefetcher and cluster in stacks that need each other': () => {
     const stack = newStack();
     const cluster = newCluster(new Stack(stack.node.root, 'Platform', { env: { account: ACCOUNT, region: 'us-east-1' } }));
