@@ -8,7 +8,7 @@ import { UNFIT, unfitImageOfGroup } from './machine-image';
 import type { NodeSelectionConfig } from './node-selection-config';
 import { KARPENTER_CLUSTER_TAG, MANAGED_CLUSTER_TAG, ownedTag } from './node-targets';
 import { validateKind } from './validate-kind';
-import { validateList } from './validate-list';
+import { validateTexts } from './validate-list';
 
 /** Options of a node selection. */
 export interface NodeSelectionOptions {
@@ -216,7 +216,7 @@ function validateTagOfInstances(key: string, values: string[]): void {
   if (!isKnownLater(key) && (key.length < 1 || key.length > 128)) {
     throw new Error(`a tag key must be 1 to 128 characters, got ${key.length}${key ? `: '${key}'` : ''}`);
   }
-  validateList(`tag '${readable(key)}'`, values);
+  validateTexts(`tag '${readable(key)}'`, values);
   if (values.length < 1 || values.length > 50) {
     throw new Error(`tag '${readable(key)}' must have 1 to 50 values, got ${values.length}: Systems Manager takes no more`);
   }
@@ -227,7 +227,7 @@ function validateTagOfInstances(key: string, values: string[]): void {
 }
 
 function validateNames(what: string, names: string[]): void {
-  validateList(`${what} names`, names);
+  validateTexts(`${what} names`, names);
   if (names.length === 0) {
     throw new Error(`a selection by ${what} names must have at least one name, got none`);
   }

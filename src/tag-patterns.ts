@@ -1,7 +1,7 @@
 import { isBeforeLookup, isToken } from './known-later';
 import type { TagFilter } from './tag-filter';
 import { shown } from './validate-kind';
-import { validateList } from './validate-list';
+import { validateTexts } from './validate-list';
 
 /** Tags of cosign signatures, attestations and of referrers start with this. */
 const REFERRER_PREFIX = 'sha256-';
@@ -12,8 +12,8 @@ export function validateTagFilter(filter: TagFilter): void {
   if (typeof filter !== 'object') {
     throw new Error(`a tag filter must have include or exclude, got ${shown(filter)}: write { include: [...] }`);
   }
-  validateList('include of a tag filter', filter.include ?? []);
-  validateList('exclude of a tag filter', filter.exclude ?? []);
+  validateTexts('include of a tag filter', filter.include ?? []);
+  validateTexts('exclude of a tag filter', filter.exclude ?? []);
   for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {
     if (isBeforeLookup(pattern)) {
       continue;

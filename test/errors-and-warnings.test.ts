@@ -57,6 +57,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'names for nodes': given({ nodes: ['gpu'] as any }),
   'names for repositories': given({ repositories: ['training'] as any }),
   'names for images': given({ images: ['nginx:1.27'] as any }),
+  'a number among names, patterns or values': tags({ include: [1.27 as any] }),
   'a number for a limit': given({ maxConcurrency: 10 as any }),
   'no images': given({ repositories: [], images: [] }),
   'no nodes': given({ nodegroups: [], nodes: [] }),

@@ -171,3 +171,11 @@ describe('node roles', () => {
     expect(stack.dependencies).toEqual([clusterStack]);
   });
 });
+
+test.each([
+  ['node group names', () => NodeSelection.nodegroupNames([5 as any])],
+  ['Karpenter node pool names', () => NodeSelection.karpenterNodePools([5 as any])],
+  ["tag 'team'", () => NodeSelection.tags({ team: [5 as any] })],
+])('a number among %s is refused', (what, selection) => {
+  expect(selection).toThrow(`${what} must have texts, got 5 at place 1 of 1: write it in quotes`);
+});
