@@ -200,3 +200,13 @@ test('a prefetcher of another stack takes repositories and node groups across', 
   });
   expect(() => app.synth()).not.toThrow();
 });
+
+test('an exclude pattern of many * is judged at once', () => {
+  const repository = ecr.Repository.fromRepositoryName(newStack(), 'Repository', 'app');
+  const repositoryWith = (exclude: string, include: string) => () =>
+    ImageSelection.repository(repository, { tags: { include: [include], exclude: [exclude] } });
+  expect(repositoryWith(`${'a*'.repeat(12)}b`, `${'a'.repeat(110)}x`)).not.toThrow();
+  expect(repositoryWith(`${'a*'.repeat(12)}x`, `${'a'.repeat(110)}x`)).toThrow('a tag filter must leave some tag');
+  expect(repositoryWith('a*b*ab', 'acbab')).toThrow('a tag filter must leave some tag');
+  expect(repositoryWith('a*b*ab', 'aab')).not.toThrow();
+});
