@@ -26,6 +26,10 @@ PASSING = [
     'failed to copy: httpReadSeeker: failed open: unexpected status code 500 Internal Server Error',
     'GetAuthorizationToken, https response error StatusCode: 400, RequestID: , api error ThrottlingException: Rate exceeded',
     'api error TooManyRequestsException: StatusCode: 400', 'something that nobody has seen before',
+    # containerd restarted, or collected garbage, in the middle.
+    f'failed to extract layer: failed to get reader from content store: content digest {digest(1)}: not found',
+    f'failed to prepare extraction snapshot "extract-1 {digest(2)}": parent snapshot {digest(1)} does not exist: not found',
+    'lease does not exist: not found',
     # The names of images and hosts may hold any word.
     'failed to pull quay.io/denied/not-found:404: EOF', 'https://quay.io/v2/forbidden/manifests/401: i/o timeout',
 ]
@@ -33,6 +37,7 @@ LASTING = [
     'failed to resolve reference: quay.io/a:1: not found', '403 Forbidden', '401 Unauthorized', 'pull access denied',
     'repository does not exist or may require authorization', 'unauthorized: authentication required', '404 Not Found',
     'no match for platform in manifest', 'write: no space left on device', 'AccessDeniedException: not authorized',
+    'failed to prepare extraction snapshot: write: no space left on device', 'please log in: repository not found',
     'no basic auth credentials',
 ]
 
