@@ -71,7 +71,9 @@ export class FaultProxy implements Stoppable {
     const attempt = 1 + this.requests.filter(seen => seen.method === method && seen.path === url).length;
     const proxied = { method, path: url, headers: request.headers, attempt };
     this.requests.push(proxied);
-    const fault = this.fault(proxied);
+    // The rule of now: by the time its answer flows, another one may hold, and nothing would end this fault.
+    const rule = this.fault;
+    const fault = rule(proxied);
     if (fault?.kind === 'stall' && fault.afterBytes === undefined) {
       return;
     }
@@ -81,16 +83,16 @@ export class FaultProxy implements Stoppable {
       return;
     }
     if (fault?.kind === 'delay') {
-      setTimeout(() => this.forward(request, response, url, fault), fault.milliseconds);
+      setTimeout(() => this.forward(request, response, url, rule, fault), fault.milliseconds);
       return;
     }
-    this.forward(request, response, url, fault);
+    this.forward(request, response, url, rule, fault);
   }
 
-  private forward(request: http.IncomingMessage, response: http.ServerResponse, url: string, fault: Fault | undefined): void {
+  private forward(request: http.IncomingMessage, response: http.ServerResponse, url: string, rule: FaultRule, fault: Fault | undefined): void {
     const upstream = http.request(`${this.target.url}${url}`, { method: request.method, headers: request.headers }, answer => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      pipeline(answer, body => this.spoiled(body, fault, response), response, () => undefined);
+      pipeline(answer, body => this.spoiled(body, rule, fault, response), response, () => undefined);
     });
     upstream.on('error', () => request.socket.destroy());
     response.on('close', () => upstream.destroy());
@@ -98,8 +100,8 @@ export class FaultProxy implements Stoppable {
   }
 
   /** The body, with what goes wrong in it. */
-  private async* spoiled(body: AsyncIterable<Buffer>, fault: Fault | undefined, response: http.ServerResponse): AsyncGenerator<Buffer> {
-    const rule = this.fault;
+  private async* spoiled(body: AsyncIterable<Buffer>, rule: FaultRule, fault: Fault | undefined,
+    response: http.ServerResponse): AsyncGenerator<Buffer> {
     let passed = 0;
     for await (const data of body) {
       await this.turn(data);
