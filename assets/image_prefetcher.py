@@ -194,11 +194,11 @@ def parse_parameters(settings: str, environment: Mapping[str, str], arguments: l
 # Whatever is not known to last is tried again. Words of references and addresses don't count, nor is the metadata
 # service believed, which knows no role yet while an instance starts. All of these are words of registries, runtimes and APIs.
 LASTING = re.compile(r'not ?found|denied|unauthori[sz]ed|forbidden|\b40[01345]\b|no match for platform|no space left'
-                     '|Invalid(Param|Signa)|does not exist|no basic auth|unsupported|unrecognized|not implemented', re.I)
+                     '|Invalid(Param|Signa)|does not exist|no basic auth|unsupported|unrecognized|(un|not )implemented', re.I)
 LASTING_CODES = 3, 5, 7, 12, 16  # https://grpc.io/docs/guides/status-codes/
 # Plugins say the status of an API that throttles, too: 400. containerd may lose what it unpacks.
 MAY_PASS = re.compile(r'imds|metadata|locate credentials|throttl|rate exceeded|too ?many ?requests'
-                      r'|\b(snapshot|lease|content digest)\b.{,40}not (exist|found)', re.I)
+                      r'|\b(parent snapshot|content digest) .{,40}not (exist|found)|\blease does not exist', re.I)
 UNAUTHORIZED = re.compile(r'denied|unauthori[sz]ed|forbidden|\b40[13]\b|\btoken\b.*\bexpired\b', re.I)
 STOPPED = threading.Event()  # set by SIGTERM
 

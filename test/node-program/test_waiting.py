@@ -38,6 +38,9 @@ LASTING = [
     'repository does not exist or may require authorization', 'unauthorized: authentication required', '404 Not Found',
     'no match for platform in manifest', 'write: no space left on device', 'AccessDeniedException: not authorized',
     'failed to prepare extraction snapshot: write: no space left on device', 'please log in: repository not found',
+    "ImageNotFoundException: The image with imageId {imageDigest:'null', imageTag:'1.0-SNAPSHOT'} does not exist",
+    # Words of HTTP, gRPC and containerd for what an endpoint does not offer.
+    '501 Not Implemented', 'rpc error: code = Unimplemented desc = unknown service',
     'no basic auth credentials',
 ]
 
