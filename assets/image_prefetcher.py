@@ -320,7 +320,6 @@ class Report:
                 said = f'{len(self.problems)} problems, the first: {self.scrub(self.problems[0], STDERR - 50)}'
                 print(said[:STDERR - 1], file=sys.stderr, flush=True)
 
-
     def earlier(self, summary: dict[str, Json]) -> None:
         """Another run's, before all of this one."""
         text = json.dumps(dict(summary=summary))
@@ -1315,8 +1314,8 @@ class Disk:
         """Bytes until the threshold, as the kubelet reckons it; when inodes are scarcer, their share of the disk."""
         figures = os.statvfs(self.mount)
         total = figures.f_blocks * figures.f_frsize
-        used = max((all_ - free) / all_ for all_, free in (
-            (figures.f_blocks, figures.f_bavail), (figures.f_files, figures.f_favail)) if all_)
+        used = max([(all_ - free) / all_ for all_, free in (
+            (figures.f_blocks, figures.f_bavail), (figures.f_files, figures.f_favail)) if all_], default=0)
         return total * (self.limit / 100 - used)
 
     def look(self, late: float) -> tuple[bool, float]:

@@ -71,27 +71,24 @@ function identityOf(role: iam.IRole): string {
   return JSON.stringify(Stack.of(role).resolve(role.roleName));
 }
 
-/** What the prefetchers of an app take from other stacks. */
-const taken = new WeakMap<IConstruct, Set<string>>();
+/** What the prefetchers of an app take from other stacks, by the paths of these. */
+const taken = new WeakMap<IConstruct, Map<string, Set<string>>>();
 
 /** Values that prefetchers take from another stack: CloudFormation hands each over by an output of that one. */
 export function countExports(prefetcher: IConstruct, images: ImageSelectionConfig[]): void {
   const { root } = prefetcher.node;
-  const known = taken.get(root) ?? new Set<string>();
+  const known = taken.get(root) ?? new Map<string, Set<string>>();
   taken.set(root, known);
   for (const text of images.flatMap(image => [image.path, image.ecr?.repositoryArn ?? ''])) {
     for (const token of Tokenization.reverseString(text).tokens.filter(Reference.isReference)) {
       const producer = Stack.of(token.target);
       if (producer !== Stack.of(prefetcher)) {
-        known.add(`${producer.node.path} ${token.target.node.path} ${token.displayName}`);
+        const values = known.get(producer.node.path) ?? new Set();
+        known.set(producer.node.path, values.add(`${token.target.node.path} ${token.displayName}`));
       }
     }
   }
-  const counts = new Map<string, number>();
-  for (const [stack] of [...known].map(one => one.split(' '))) {
-    counts.set(stack, (counts.get(stack) ?? 0) + 1);
-  }
-  for (const [stack, count] of counts) {
+  for (const [stack, { size: count }] of known) {
     if (count > MOST_OUTPUTS_OF_STACK) {
       Annotations.of(prefetcher).addWarningV2('cdk-eks-image-prefetcher:manyExports',
         `a stack takes ${MOST_OUTPUTS_OF_STACK} outputs, and '${prefetcher.node.path}' makes stack '${stack}' export ${count} names and ARNs of repositories: give these repositories by Repository.fromRepositoryName()`);

@@ -118,7 +118,7 @@ class Nodegroups extends NodeSelection {
       tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.nodegroups.map(nodegroupName) }],
       nodes: this.nodegroups.map(nodegroup => ({
         description: `nodegroup ${nodegroup.node.path}`,
-        role: (nodegroup as { role?: iam.IRole }).role ?? this.options.nodeRole,
+        role: (nodegroup as { role?: iam.IRole }).role ?? roleIn(this.options),
         roleArn: roleArnOf(nodegroup),
       })),
     };
@@ -134,7 +134,7 @@ class NodegroupNames extends NodeSelection {
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     return {
       tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names.map(nameInTag) }],
-      nodes: [{ description: `nodegroups ${this.names.map(readable).join(', ')}`, role: this.options.nodeRole }],
+      nodes: [{ description: `nodegroups ${this.names.map(readable).join(', ')}`, role: roleIn(this.options) }],
     };
   }
 }
@@ -153,7 +153,7 @@ class WholeCluster extends NodeSelection {
     }
     return {
       tagSets: [{ [ownedTag(cluster.clusterRef.clusterName)]: ['owned'] }],
-      nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: this.options.nodeRole }],
+      nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: roleIn(this.options) }],
     };
   }
 }
@@ -171,7 +171,7 @@ class AutoScalingGroup extends NodeSelection {
   public _bind(): NodeSelectionConfig {
     return {
       tagSets: [{ 'aws:autoscaling:groupName': [this.group.autoScalingGroupRef.autoScalingGroupName] }],
-      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOfGroup(this.group) ?? this.options.nodeRole }],
+      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOfGroup(this.group) ?? roleIn(this.options) }],
     };
   }
 }
@@ -188,7 +188,7 @@ class KarpenterNodePools extends NodeSelection {
     }
     return {
       tagSets: [{ [KARPENTER_CLUSTER_TAG]: [cluster.clusterRef.clusterName], 'karpenter.sh/nodepool': this.names }],
-      nodes: [{ description: `Karpenter node pools ${this.names.map(readable).join(', ')}`, role: this.options.nodeRole }],
+      nodes: [{ description: `Karpenter node pools ${this.names.map(readable).join(', ')}`, role: roleIn(this.options) }],
     };
   }
 }
@@ -207,8 +207,13 @@ class Tags extends NodeSelection {
 
   public _bind(): NodeSelectionConfig {
     const keys = Object.keys(this.tags).map(readable).sort();
-    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: this.options.nodeRole }] };
+    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: roleIn(this.options) }] };
   }
+}
+
+function roleIn({ nodeRole }: NodeSelectionOptions): iam.IRole | undefined {
+  validateKind('nodeRole of a NodeSelection', 'a role', 'roleArn', nodeRole === undefined ? [] : [nodeRole], 'one that is known by name is iam.Role.fromRoleName(scope, id, name)');
+  return nodeRole;
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */

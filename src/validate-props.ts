@@ -40,6 +40,9 @@ function validateKinds(of: (prop: string) => string, props: ImagePrefetcherProps
   validateKind(of('images'), 'ImageSelections', '_bind', props.images ?? [], 'an image by its name is ImageSelection.registry(name)');
   validateKind(of('maxConcurrency'), 'a NodeLimit', '_render', given(props.maxConcurrency), 'give NodeLimit.nodes() or NodeLimit.percent()');
   validateKind(of('maxErrors'), 'a NodeLimit', '_render', given(props.maxErrors), 'give NodeLimit.nodes() or NodeLimit.percent()');
+  validateKind(of('logGroup'), 'a log group', 'logGroupRef', given(props.logGroup), 'one that is known by name is logs.LogGroup.fromLogGroupName(scope, id, name)');
+  validateKind(of('deadLetterQueue'), 'a queue', 'queueRef', given(props.deadLetterQueue), 'one that is known by its ARN is sqs.Queue.fromQueueArn(scope, id, arn)');
+  validateKind(of('eventBus'), 'an event bus', 'eventBusRef', given(props.eventBus), 'one that is known by name is events.EventBus.fromEventBusName(scope, id, name)');
 }
 
 /** A construct that must be where the prefetcher is. */

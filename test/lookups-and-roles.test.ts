@@ -6,6 +6,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
+import { Construct } from 'constructs';
 import { flat, newCluster, newStack, prefetch, propertiesOf, warningsOf, wantedList } from './fixture';
 import { ImagePrefetcher, ImageSelection, NodeSelection } from '../src';
 
@@ -186,4 +187,12 @@ test('a prefetcher in a nested stack may know the cluster of its parent, whose n
 
 test.each([undefined, null, 5])('%s is no image name', name => {
   expect(() => ImageSelection.registry(name as any)).toThrow(`an image name must be [HOST/]repository[:tag][@sha256:digest] in the characters registries allow, got ${name}`);
+});
+
+test('exports are counted by the whole path of a stack, whatever is in it', () => {
+  const stack = newStack();
+  const teams = ['team a', 'team b'].map(team => new Stack(new Construct(stack.node.root, team), 'Registry', { env: { account: stack.account, region: stack.region } }));
+  prefetch({ repositories: teams.flatMap(team => [...Array(60).keys()].map(index => new ecr.Repository(team, `Repository${index}`))) }, stack);
+  // Each repository is handed over by its name and its ARN: 120 of a stack.
+  expect(warningsOf(stack).filter(warning => warning.includes('export'))).toEqual([]);
 });

@@ -150,6 +150,18 @@ describe('node roles', () => {
     Annotations.fromStack(stack).hasWarning('*', Match.stringLikeRegexp('the IAM role of nodegroups gpu cannot be seen.*nodeRole of the selection.*AmazonSSMManagedInstanceCore.*ecr:BatchGetImage.*ecr:DescribeImages'));
   });
 
+  test.each(['nodegroups', 'cluster', 'karpenterNodePools', 'tags'] as const)('a user is no role, in a selection by %s', kind => {
+    const stack = newStack();
+    const options = { nodeRole: new iam.User(stack, 'User') as any };
+    const selections = {
+      nodegroups: () => NodeSelection.nodegroupNames(['gpu'], options),
+      cluster: () => NodeSelection.cluster(options),
+      karpenterNodePools: () => NodeSelection.karpenterNodePools(['spot'], options),
+      tags: () => NodeSelection.tags({ team: ['ml'] }, options),
+    };
+    expect(() => prefetch({ nodes: [selections[kind]()] }, stack)).toThrow("nodeRole of a NodeSelection must be a role, got 'Stack/User'");
+  });
+
   test('given with one selection leave the others to their warning', () => {
     const stack = newStack();
     const nodeRole = newRole(stack);

@@ -260,6 +260,13 @@ def test_inodes_count_as_well(program, node, monkeypatch, blocks, inodes, past):
     assert (program.Disk('/', node.parameters(), 100).room() < 0) is past
 
 
+def test_a_file_system_without_figures_ends_no_run(program, node, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(program.os, 'statvfs', lambda path: type('', (), dict.fromkeys(
+        ('f_blocks', 'f_bavail', 'f_frsize', 'f_files', 'f_favail'), 0)))
+    assert program.Disk('/', node.parameters(), 100).room() == 0
+
+
 def test_pins_give_way_from_the_end_of_the_list_and_come_back(node):
     words = []
     for number in range(1, 5):
