@@ -4,6 +4,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { IConstruct } from 'constructs';
 import type { BootGateOptions } from './boot-gate-options';
+import { validateDuration, validateFlag, validateKind, validateOptions } from './validate-kind';
 
 /** The systemd unit that waits, and how user data that has a gate is known. */
 const UNIT = 'image-prefetcher-boot-gate.service';
@@ -17,6 +18,10 @@ export class BootGate {
   private readonly nodeConfig?: string;
 
   constructor(private readonly prefetcher: IConstruct, documentName: string, options: BootGateOptions) {
+    const what = `the boot gate of '${prefetcher.node.path}'`;
+    validateOptions(what, options);
+    validateDuration(`maxWait of ${what}`, options.maxWait);
+    validateFlag(`fastImagePull of ${what}`, options.fastImagePull);
     const values: { [placeholder: string]: string } = {
       BOOT_GATE: asset('boot_gate.py').trimEnd(),
       DOCUMENT: documentName,
@@ -30,6 +35,8 @@ export class BootGate {
 
   /** Other parts stay as they are. */
   public addTo(userData: ec2.MultipartUserData): void {
+    validateKind(`userData of the boot gate of '${this.prefetcher.node.path}'`, 'a MultipartUserData', 'addPart', [userData],
+      'other user data goes into one by MultipartBody.fromUserData()');
     if (userData.render().includes(UNIT)) {
       throw new Error(`userData of the boot gate of '${this.prefetcher.node.path}' has a boot gate already, and a node waits at one only: give one prefetcher all the images that the first pods of these nodes need`);
     }

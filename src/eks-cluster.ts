@@ -2,9 +2,18 @@ import { CfnResource, Reference, Tokenization } from 'aws-cdk-lib';
 import type { CfnCluster } from 'aws-cdk-lib/aws-eks';
 import type { aws_eks } from 'aws-cdk-lib/interfaces';
 import { isKnownLater } from './known-later';
+import { shown } from './validate-kind';
 
 /** A cluster as CloudFormation makes it: of aws-eks-v2 and L1s, and of aws-eks, which has a custom resource for it. */
 const CLUSTER_TYPES = ['AWS::EKS::Cluster', 'Custom::AWSCDK-EKS-Cluster'];
+
+/** A name is asked for by tags of the nodes, where one that can't exist finds none. https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html */
+export function validateCluster(cluster: aws_eks.IClusterRef): void {
+  const { clusterName } = cluster.clusterRef;
+  if (typeof clusterName !== 'string' || (!isKnownLater(clusterName) && !/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(clusterName))) {
+    throw new Error(`the name of cluster '${cluster.node.path}' must be 1 to 100 letters, digits, - and _, got ${shown(clusterName)}: give the name that EKS has, not an ARN`);
+  }
+}
 
 /** Whether the cluster runs EKS Auto Mode, as far as can be seen. */
 export function isAutoMode(cluster: aws_eks.IClusterRef): boolean {

@@ -4,6 +4,7 @@ import type { aws_eks } from 'aws-cdk-lib/interfaces';
 import type { IConstruct } from 'constructs';
 import { areDifferentClusters } from './eks-cluster';
 import { UNFIT, unfitImageOfLaunchTemplate } from './machine-image';
+import { spelledOut } from './spelled-out';
 import { validateKind } from './validate-kind';
 import { validateList } from './validate-list';
 
@@ -43,7 +44,7 @@ export function validateNodegroup(nodegroup: aws_eks.INodegroupRef, cluster: aws
   if (!resource) {
     return;
   }
-  if (areDifferentClusters(resource.clusterName as string, cluster.clusterRef.clusterName)) {
+  if (areDifferentClusters(spelledOut(resource, resource.clusterName as string), spelledOut(cluster, cluster.clusterRef.clusterName))) {
     throw new Error(`nodegroup '${nodegroup.node.path}' is of another cluster than '${cluster.node.path}': give each cluster an ImagePrefetcher of its own`);
   }
   const amiType = typeof resource.amiType === 'string' ? resource.amiType : '';

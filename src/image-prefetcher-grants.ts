@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IConstruct } from 'constructs';
 import type { Runbooks } from './runbooks';
 import { startStatements } from './service-roles';
+import { validateKind } from './validate-kind';
 
 /** What others may be allowed to do with an `ImagePrefetcher`. */
 export class ImagePrefetcherGrants {
@@ -20,6 +21,7 @@ export class ImagePrefetcherGrants {
    * @param grantee a role, a user, a CodeBuild project, …
    */
   public start(grantee: iam.IGrantable): iam.Grant {
+    validateKind('who may start the runbooks', 'a grantee', 'grantPrincipal', [grantee], 'give a role, a user, or what has one');
     const executions = Stack.of(this.prefetcher).formatArn({ service: 'ssm', resource: 'automation-execution', resourceName: '*' });
     return [
       ...startStatements(this.prefetcher, this.runbooks.all.map(({ runbookName }) => runbookName), this.runbooks.role),

@@ -28,6 +28,8 @@ import { ReportQueries } from './report-queries';
 import { pushFinished, ruleOn, runFailed } from './run-events';
 import { Runbooks } from './runbooks';
 import { refuseMutualStacks } from './stack-order';
+import { ifGiven, shown, validateKind, validateOptions } from './validate-kind';
+import { validateTexts } from './validate-list';
 import { validateProps } from './validate-props';
 import { renderWantedImages } from './wanted-images';
 
@@ -277,9 +279,11 @@ export class ImagePrefetcher extends Construct {
    * @throws an error at synth when `minNodes` is out of its range, and at the second call
    */
   public addAlarms(options: AlarmOptions = {}): cloudwatch.Alarm[] {
-    const { minNodes } = options;
+    validateOptions(`the alarms of '${this.node.path}'`, options);
+    const { minNodes, topic } = options;
+    validateKind(`topic of the alarms of '${this.node.path}'`, 'a topic', 'topicRef', ifGiven(topic), 'one that is known by its ARN is sns.Topic.fromTopicArn(scope, id, arn)');
     if (minNodes !== undefined && (!Number.isInteger(minNodes) || minNodes < 0 || minNodes > 1_000_000)) {
-      throw new Error(`minNodes of the alarms of '${this.node.path}' must be a whole number from 0 to 1000000, got ${minNodes}`);
+      throw new Error(`minNodes of the alarms of '${this.node.path}' must be a whole number from 0 to 1000000, got ${shown(minNodes)}`);
     }
     return new Alarms(this, 'Alarms', {
       ...options,
@@ -297,6 +301,8 @@ export class ImagePrefetcher extends Construct {
    * @throws an error at synth at the second call
    */
   public addDashboard(options: DashboardOptions = {}): cloudwatch.Dashboard {
+    validateOptions(`the dashboard of '${this.node.path}'`, options);
+    validateTexts(`dashboardName of the dashboard of '${this.node.path}'`, ifGiven(options.dashboardName));
     return createDashboard(this, 'Dashboard', {
       ...options,
       title: `Images on nodes: ${this.node.path}`,

@@ -1,5 +1,5 @@
 import { ACCOUNT, DOMAIN, REGION, SERVICE } from './ecr-hosts';
-import { isBeforeLookup, isKnownLater } from './known-later';
+import { isBeforeLookup, isKnownLater, readable } from './known-later';
 import { shown } from './validate-kind';
 
 /**
@@ -62,6 +62,9 @@ export function parseReference(name: string): ParsedReference {
   const { masked, unmask } = mask(name);
   const { host, rest } = splitHost(masked);
   const ecr = ECR_HOST.exec(host);
+  if (!ecr && ECR_HOST.test(host.replace(/:[0-9]+$/, ''))) {
+    throw new Error(`an image name must name a registry of ECR without a port, got '${readable(name)}': the kubelet has no credentials for it under another name than '${readable(unmask(host.replace(/:[0-9]+$/, '')))}'`);
+  }
   const [repository] = rest.split(/[:@]/);
   const isWithToken = (text: string) => new RegExp(MASK).test(text) && masked !== name;
   // A token at its end may bring a tag of its own; in an ECR host it is the name of a repository.
@@ -111,11 +114,11 @@ function mask(name: string): { masked: string; unmask: (text: string) => string 
 }
 
 export function validateRepositoryName(name: string): void {
-  if (isKnownLater(name)) {
+  if (typeof name === 'string' && isKnownLater(name)) {
     return;
   }
-  if (name.length < 2 || name.length > LONGEST_PATH || !new RegExp(REPOSITORY_PATTERN).test(name)) {
-    throw new Error(`a repository name must be 2 to ${LONGEST_PATH} characters of a-z, 0-9 and the separators . _ - /, got '${name}'`);
+  if (typeof name !== 'string' || name.length < 2 || name.length > LONGEST_PATH || !new RegExp(REPOSITORY_PATTERN).test(name)) {
+    throw new Error(`a repository name must be 2 to ${LONGEST_PATH} characters of a-z, 0-9 and the separators . _ - /, got ${shown(name)}`);
   }
 }
 
@@ -124,7 +127,7 @@ export function validateTag(tag: string): void {
     return;
   }
   if (typeof tag !== 'string' || !new RegExp(TAG_PATTERN).test(tag)) {
-    throw new Error(`an image tag must be 1 to 128 characters of A-Z, a-z, 0-9, . _ and -, not starting with . or -, got '${tag}'`);
+    throw new Error(`an image tag must be 1 to 128 characters of A-Z, a-z, 0-9, . _ and -, not starting with . or -, got ${shown(tag)}`);
   }
 }
 
@@ -133,6 +136,6 @@ export function validateDigest(digest: string): void {
     return;
   }
   if (typeof digest !== 'string' || !new RegExp(`^${DIGEST}$`).test(digest)) {
-    throw new Error(`an image digest must be sha256: and 64 hexadecimal digits, got '${digest}'`);
+    throw new Error(`an image digest must be sha256: and 64 hexadecimal digits, got ${shown(digest)}`);
   }
 }

@@ -10,7 +10,7 @@ import { imagesOfManifests, validateManifests } from './manifests';
 import { namedImages } from './named-images';
 import type { TagFilter } from './tag-filter';
 import { validateTagFilter } from './tag-patterns';
-import { validateKind } from './validate-kind';
+import { shown, validateKind, validateOptions } from './validate-kind';
 
 /** Options of `ImageSelection.repository()`. */
 export interface RepositoryImagesOptions {
@@ -41,11 +41,12 @@ export abstract class ImageSelection {
    * @throws an error at synth when `keep` is not 1 to 100, or when no tag can pass the filter
    */
   public static repository(repository: aws_ecr.IRepositoryRef, options: RepositoryImagesOptions = {}): ImageSelection {
-    const keep = options.keep ?? 1;
+    validateOptions('ImageSelection.repository()', options);
+    const { keep = 1, tags = {} } = options;
     if (!Token.isUnresolved(keep) && (!Number.isInteger(keep) || keep < 1 || keep > 100)) {
-      throw new Error(`keep must be a whole number from 1 to 100, got ${keep}`);
+      throw new Error(`keep must be a whole number from 1 to 100, got ${shown(keep)}`);
     }
-    validateTagFilter(options.tags ?? {});
+    validateTagFilter(tags);
     return new EcrSelection(repository, { keep, tags: options.tags });
   }
 
@@ -109,6 +110,7 @@ export abstract class ImageSelection {
 
   /** An image that this CDK app builds. */
   public static dockerImageAsset(asset: DockerImageAsset): ImageSelection {
+    validateKind('an ImageSelection of an image asset', 'given one', 'imageTag', [asset], 'an image by its name is ImageSelection.registry(name)');
     return ImageSelection.tag(asset.repository, asset.imageTag);
   }
 

@@ -1,4 +1,5 @@
 import { Token, Tokenization } from 'aws-cdk-lib';
+import { shown } from './validate-kind';
 
 /** A number of nodes: an absolute one, or a share of the nodes that a roll-out goes to. */
 export class NodeLimit {
@@ -42,6 +43,6 @@ export class NodeLimit {
 
 function validate(factory: string, value: number, most: number): void {
   if (!Token.isUnresolved(value) && (!Number.isInteger(value) || value < 0 || value > most)) {
-    throw new Error(`NodeLimit.${factory}() must be given a whole number from 0 to ${most}, got ${value}`);
+    throw new Error(`NodeLimit.${factory}() must be given a whole number from 0 to ${most}, got ${shown(value)}`);
   }
 }

@@ -3,7 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { chunkByLength } from './estimated-length';
 import type { ImageSelectionConfig } from './image-selection-config';
-import { attachAwsManagedPolicy, isOfOtherAccount, isRoleOfApp, isSpelledOut, roleBehind, roleImportedAgain, roleOfArn } from './node-role';
+import { attachAwsManagedPolicy, hasNameOfLateArn, isOfOtherAccount, isRoleOfApp, isSpelledOut, roleBehind, roleOfArn, roleStoodFor } from './node-role';
 import type { SelectedNodes } from './node-selection-config';
 
 const SSM_CORE = 'AmazonSSMManagedInstanceCore';
@@ -53,6 +53,10 @@ export class NodePermissions extends Construct {
         }
         warnOfFixedRole(this, role, actions);
       }
+      if (takesPolicies && !attached && hasNameOfLateArn(this, role)) {
+        Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:roleNameOfArn',
+          `the name of node role '${role.node.path}' is what comes after the first slash of its ARN, which only a deployment knows, and policies attach by the name: where the role has a path, give it by iam.Role.fromRoleName(scope, id, name)`);
+      }
       if (takesPolicies && !attached) {
         Annotations.of(this).addWarningV2('cdk-eks-image-prefetcher:importedNodeRole',
           `node role '${role.node.path}' is imported, so the AWS managed policy ${SSM_CORE} cannot be attached to it here: attach it where the role is made, unless it is there already`);
@@ -85,7 +89,7 @@ function rolesOf(scope: Construct, nodes: SelectedNodes[]): iam.IRole[] {
     if (arn === undefined || (role === undefined && roles.has(arn))) {
       continue;
     }
-    const found = (role ? roleImportedAgain(scope, role) ?? role : roleBehind(scope, arn)) ?? roleOfArn(scope, arn);
+    const found = (role ? roleStoodFor(scope, role) ?? role : roleBehind(scope, arn)) ?? roleOfArn(scope, arn);
     if (found) {
       roles.set(arn, found);
     }

@@ -1,7 +1,8 @@
 import { CfnResource, Names, Reference, Stack, Token, TokenComparison, Tokenization } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { isKnownLater } from './known-later';
+import { isKnownLater, isToken } from './known-later';
+import { spelledOut } from './spelled-out';
 
 /** The resource of this app behind the ARN of a role. */
 function cfnRoleOf(roleArn: string): CfnResource | undefined {
@@ -36,8 +37,15 @@ export function roleBehind(scope: Construct, roleArn: string): iam.IRole | undef
   return iam.Role.isRole(owner) ? owner : importedRole(scope, id, () => iam.Role.fromRoleName(folder(scope), id, resource.ref));
 }
 
-/** The role of this app that a role was imported from by its ARN; one that may not be changed is left as it is. */
-export function roleImportedAgain(scope: Construct, role: iam.IRole): iam.IRole | undefined {
+/**
+ * The role of this app that a role stands for: a `LazyRole` for the one within, which is there since its ARN was asked for, an imported one for
+ * the one it was imported from by its ARN. One that may not be changed is left as it is.
+ */
+export function roleStoodFor(scope: Construct, role: iam.IRole): iam.IRole | undefined {
+  const { defaultChild } = role.node;
+  if (defaultChild && iam.Role.isRole(defaultChild)) {
+    return defaultChild;
+  }
   return !iam.Role.isRole(role) && attachAwsManagedPolicy(role, 'AmazonSSMManagedInstanceCore').takesPolicies ? roleBehind(scope, role.roleArn) : undefined;
 }
 
@@ -55,6 +63,11 @@ function importedRole(scope: Construct, id: string, make: () => iam.IRole): iam.
 
 function folder(scope: Construct): Construct {
   return scope.node.tryFindChild('Roles') as Construct ?? new Construct(scope, 'Roles');
+}
+
+/** Whether a role has the name that CDK takes from its ARN: behind the first slash, where its path may be. */
+export function hasNameOfLateArn(scope: Construct, { roleName, roleArn }: iam.IRole): boolean {
+  return isToken(roleName) && spelledOut(scope, roleArn).split(':').length < 6;
 }
 
 /** Attaches an AWS managed policy; says whether the role took it, and whether it takes one of this app. */

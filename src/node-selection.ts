@@ -7,7 +7,7 @@ import { isKnownLater, readable } from './known-later';
 import { UNFIT, unfitImageOfGroup } from './machine-image';
 import type { NodeSelectionConfig } from './node-selection-config';
 import { KARPENTER_CLUSTER_TAG, MANAGED_CLUSTER_TAG, ownedTag } from './node-targets';
-import { validateKind } from './validate-kind';
+import { ifGiven, validateKind, validateObject, validateOptions } from './validate-kind';
 import { validateTexts } from './validate-list';
 
 /** Options of a node selection. */
@@ -35,7 +35,7 @@ export abstract class NodeSelection {
    * @throws an error at synth for a node group of another cluster, and for Windows and Bottlerocket nodes
    */
   public static nodegroups(nodegroups: aws_eks.INodegroupRef[], options: NodeSelectionOptions = {}): NodeSelection {
-    return new Nodegroups(nodegroups, options);
+    return new Nodegroups(nodegroups, roleIn(options));
   }
 
   /**
@@ -45,7 +45,7 @@ export abstract class NodeSelection {
    * @throws an error at synth when there is no name, or one that cannot exist
    */
   public static nodegroupNames(nodegroupNames: string[], options: NodeSelectionOptions = {}): NodeSelection {
-    return new NodegroupNames(nodegroupNames, options);
+    return new NodegroupNames(nodegroupNames, roleIn(options));
   }
 
   /**
@@ -57,7 +57,7 @@ export abstract class NodeSelection {
    * @throws an error at synth for a cluster whose nodes are Fargate's or Auto Mode's
    */
   public static cluster(options: NodeSelectionOptions = {}): NodeSelection {
-    return new WholeCluster(options);
+    return new WholeCluster(roleIn(options));
   }
 
   /**
@@ -66,7 +66,7 @@ export abstract class NodeSelection {
    * @throws an error at synth for Windows, Bottlerocket and Amazon Linux 2 nodes, as far as the machine image shows
    */
   public static autoScalingGroup(group: aws_autoscaling.IAutoScalingGroupRef, options: NodeSelectionOptions = {}): NodeSelection {
-    return new AutoScalingGroup(group, options);
+    return new AutoScalingGroup(group, roleIn(options));
   }
 
   /**
@@ -75,18 +75,18 @@ export abstract class NodeSelection {
    * @throws an error at synth when there is no name, or one that cannot exist, and for a cluster in Auto Mode
    */
   public static karpenterNodePools(nodePoolNames: string[], options: NodeSelectionOptions = {}): NodeSelection {
-    return new KarpenterNodePools(nodePoolNames, options);
+    return new KarpenterNodePools(nodePoolNames, roleIn(options));
   }
 
   /**
    * Instances by tags: they carry each key (1 to 5) with one of its values (1 to 50). No tag of the cluster is added.
    *
    * @throws an error at synth when there are no or more than five keys, a key has no or more than 50 values, or one of
-   * them is longer than EC2's tags are (128 and 256 characters)
+   * them can't be a tag that Systems Manager finds nodes by (keys of 124 characters, values of 256)
    * @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Target.html
    */
   public static tags(tags: { [tagKey: string]: string[] }, options: NodeSelectionOptions = {}): NodeSelection {
-    return new Tags(tags, options);
+    return new Tags(tags, roleIn(options));
   }
 
   /**
@@ -102,7 +102,7 @@ const NODEGROUP_TAG = 'eks:nodegroup-name';
 const WINDOWS = 1;
 
 class Nodegroups extends NodeSelection {
-  constructor(private readonly nodegroups: aws_eks.INodegroupRef[], private readonly options: NodeSelectionOptions) {
+  constructor(private readonly nodegroups: aws_eks.INodegroupRef[], private readonly nodeRole?: iam.IRole) {
     super();
     validateNodegroups('nodegroups of a NodeSelection', nodegroups);
     if (nodegroups.length === 0) {
@@ -118,7 +118,7 @@ class Nodegroups extends NodeSelection {
       tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.nodegroups.map(nodegroupName) }],
       nodes: this.nodegroups.map(nodegroup => ({
         description: `nodegroup ${nodegroup.node.path}`,
-        role: (nodegroup as { role?: iam.IRole }).role ?? roleIn(this.options),
+        role: (nodegroup as { role?: iam.IRole }).role ?? this.nodeRole,
         roleArn: roleArnOf(nodegroup),
       })),
     };
@@ -126,7 +126,7 @@ class Nodegroups extends NodeSelection {
 }
 
 class NodegroupNames extends NodeSelection {
-  constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
+  constructor(private readonly names: string[], private readonly nodeRole?: iam.IRole) {
     super();
     validateNames('node group', names);
   }
@@ -134,13 +134,13 @@ class NodegroupNames extends NodeSelection {
   public _bind(_scope: Construct, cluster: aws_eks.IClusterRef): NodeSelectionConfig {
     return {
       tagSets: [{ [MANAGED_CLUSTER_TAG]: [cluster.clusterRef.clusterName], [NODEGROUP_TAG]: this.names.map(nameInTag) }],
-      nodes: [{ description: `nodegroups ${this.names.map(readable).join(', ')}`, role: roleIn(this.options) }],
+      nodes: [{ description: `nodegroups ${this.names.map(readable).join(', ')}`, role: this.nodeRole }],
     };
   }
 }
 
 class WholeCluster extends NodeSelection {
-  constructor(private readonly options: NodeSelectionOptions) {
+  constructor(private readonly nodeRole?: iam.IRole) {
     super();
   }
 
@@ -153,13 +153,13 @@ class WholeCluster extends NodeSelection {
     }
     return {
       tagSets: [{ [ownedTag(cluster.clusterRef.clusterName)]: ['owned'] }],
-      nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: roleIn(this.options) }],
+      nodes: [{ description: `every node of cluster ${cluster.node.path}`, role: this.nodeRole }],
     };
   }
 }
 
 class AutoScalingGroup extends NodeSelection {
-  constructor(private readonly group: aws_autoscaling.IAutoScalingGroupRef, private readonly options: NodeSelectionOptions) {
+  constructor(private readonly group: aws_autoscaling.IAutoScalingGroupRef, private readonly nodeRole?: iam.IRole) {
     super();
     validateKind('a selection of an Auto Scaling group', 'given one', 'autoScalingGroupRef', [group], 'instances that are known by a tag are NodeSelection.tags(tags)');
     const unfit = (group as { osType?: unknown }).osType === WINDOWS ? UNFIT.windows : unfitImageOfGroup(group);
@@ -171,13 +171,13 @@ class AutoScalingGroup extends NodeSelection {
   public _bind(): NodeSelectionConfig {
     return {
       tagSets: [{ 'aws:autoscaling:groupName': [this.group.autoScalingGroupRef.autoScalingGroupName] }],
-      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOfGroup(this.group) ?? roleIn(this.options) }],
+      nodes: [{ description: `Auto Scaling group ${this.group.node.path}`, role: roleOfGroup(this.group) ?? this.nodeRole }],
     };
   }
 }
 
 class KarpenterNodePools extends NodeSelection {
-  constructor(private readonly names: string[], private readonly options: NodeSelectionOptions) {
+  constructor(private readonly names: string[], private readonly nodeRole?: iam.IRole) {
     super();
     validateNames('Karpenter node pool', names);
   }
@@ -188,15 +188,16 @@ class KarpenterNodePools extends NodeSelection {
     }
     return {
       tagSets: [{ [KARPENTER_CLUSTER_TAG]: [cluster.clusterRef.clusterName], 'karpenter.sh/nodepool': this.names }],
-      nodes: [{ description: `Karpenter node pools ${this.names.map(readable).join(', ')}`, role: roleIn(this.options) }],
+      nodes: [{ description: `Karpenter node pools ${this.names.map(readable).join(', ')}`, role: this.nodeRole }],
     };
   }
 }
 
 class Tags extends NodeSelection {
-  constructor(private readonly tags: { [tagKey: string]: string[] }, private readonly options: NodeSelectionOptions) {
+  constructor(private readonly tags: { [tagKey: string]: string[] }, private readonly nodeRole?: iam.IRole) {
     super();
-    const keys = Object.keys(tags ?? {});
+    validateObject('tags of a NodeSelection', tags, 'write { KEY: [VALUE] }');
+    const keys = Object.keys(tags);
     if (keys.length < 1 || keys.length > 5) {
       throw new Error(`a selection by tags must have 1 to 5 tag keys, got ${keys.length}: Systems Manager takes no more`);
     }
@@ -207,19 +208,29 @@ class Tags extends NodeSelection {
 
   public _bind(): NodeSelectionConfig {
     const keys = Object.keys(this.tags).map(readable).sort();
-    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: roleIn(this.options) }] };
+    return { tagSets: [this.tags], nodes: [{ description: `instances with tags ${keys.join(', ')}`, role: this.nodeRole }] };
   }
 }
 
-function roleIn({ nodeRole }: NodeSelectionOptions): iam.IRole | undefined {
-  validateKind('nodeRole of a NodeSelection', 'a role', 'roleArn', nodeRole === undefined ? [] : [nodeRole], 'one that is known by name is iam.Role.fromRoleName(scope, id, name)');
+function roleIn(options: NodeSelectionOptions): iam.IRole | undefined {
+  validateOptions('a NodeSelection', options);
+  const { nodeRole } = options;
+  validateKind('nodeRole of a NodeSelection', 'a role', 'roleArn', ifGiven(nodeRole), 'one that is known by name is iam.Role.fromRoleName(scope, id, name)');
   return nodeRole;
 }
 
-/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */
+/**
+ * `tag:` and the key are the key of a target: 128 characters of an association's, and no + as in API_Target.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-ssm-association-targets.html
+ */
+const TAG_KEY = /^[\p{L}\p{Z}\p{N}_.:/=@-]{1,124}$/u;
+
+/** No wildcard, and neither a parameter of a Systems Manager document nor a variable of an IAM policy. */
+const NOT_IN_A_TAG_VALUE = /\*|\{\{|\$\{/;
+
 function validateTagOfInstances(key: string, values: string[]): void {
-  if (!isKnownLater(key) && (key.length < 1 || key.length > 128)) {
-    throw new Error(`a tag key must be 1 to 128 characters, got ${key.length}${key ? `: '${key}'` : ''}`);
+  if (!isKnownLater(key) && !TAG_KEY.test(key)) {
+    throw new Error(`a tag key must be 1 to 124 letters, digits, spaces and _ . : / = - @, got '${key}': Systems Manager finds nodes by no other`);
   }
   validateTexts(`tag '${readable(key)}'`, values);
   if (values.length < 1 || values.length > 50) {
@@ -228,6 +239,10 @@ function validateTagOfInstances(key: string, values: string[]): void {
   const long = values.find(value => !isKnownLater(value) && value.length > 256);
   if (long) {
     throw new Error(`a value of tag '${readable(key)}' must be at most 256 characters, got ${long.length}: '${long}'`);
+  }
+  const pattern = values.find(value => !isKnownLater(value) && NOT_IN_A_TAG_VALUE.test(value));
+  if (pattern !== undefined) {
+    throw new Error(`a value of tag '${readable(key)}' must be the value as it is, without *, {{ and $ before {, got '${pattern}': Systems Manager knows no wildcards, so give each value that there is`);
   }
 }
 

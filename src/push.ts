@@ -1,4 +1,4 @@
-import { Annotations, Aws, Duration, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, Stack } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
@@ -82,7 +82,8 @@ function deadLetters(scope: Construct, given?: aws_sqs.IQueueRef): sqs.IQueue {
     actions: ['sqs:SendMessage'],
     resources: [queue.queueArn],
     conditions: {
-      StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+      // The queue may be in a stack of another account.
+      StringEquals: { 'aws:SourceAccount': Stack.of(scope).account },
       ArnLike: { 'aws:SourceArn': Stack.of(scope).formatArn({ service: 'events', resource: 'rule', resourceName: '*' }) },
     },
   }));

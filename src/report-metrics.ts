@@ -3,6 +3,7 @@ import { Metric, Stats, Unit } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { shown, validateOptions } from './validate-kind';
 
 const NAMESPACE = 'EksImagePrefetcher';
 
@@ -76,9 +77,11 @@ export class ReportMetrics extends Construct {
 
 /** One of the metrics. */
 export function reportMetric(owner: string, metricName: string, options: MetricOptions): Metric {
-  const known: ReportMetric | undefined = (REPORT_METRICS as { [name: string]: ReportMetric })[metricName];
-  if (!known) {
-    throw new Error(`a metric of an ImagePrefetcher must be one of ${Object.keys(REPORT_METRICS).join(', ')}, got '${metricName}'`);
+  const names = Object.keys(REPORT_METRICS);
+  if (!names.includes(metricName)) {
+    throw new Error(`a metric of an ImagePrefetcher must be one of ${names.join(', ')}, got ${shown(metricName)}`);
   }
+  validateOptions('a metric', options);
+  const known: ReportMetric = REPORT_METRICS[metricName as ReportMetricName];
   return new Metric({ namespace: NAMESPACE, metricName, dimensionsMap: { [DIMENSION]: owner }, statistic: known.statistic, ...options });
 }

@@ -1,6 +1,7 @@
 import type { EventPattern, OnEventOptions } from 'aws-cdk-lib/aws-events';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import type { Construct } from 'constructs';
+import { validateOptions } from './validate-kind';
 
 /**
  * A run of the command ended badly on a node: one that a push sent, or one of the association.
@@ -25,6 +26,7 @@ export function pushFinished(runbookNames: string[]): EventPattern {
 }
 
 export function ruleOn(scope: Construct, id: string, pattern: EventPattern, options: OnEventOptions): Rule {
+  validateOptions(`rule '${id}'`, options);
   const rule = new Rule(scope, id, { description: options.description, ruleName: options.ruleName, crossStackScope: options.crossStackScope });
   rule.addEventPattern(options.eventPattern);
   rule.addEventPattern(pattern);

@@ -1,6 +1,6 @@
 import { isBeforeLookup, isToken } from './known-later';
 import type { TagFilter } from './tag-filter';
-import { shown } from './validate-kind';
+import { ifGiven, shown } from './validate-kind';
 import { validateTexts } from './validate-list';
 
 /** Tags of cosign signatures, attestations and of referrers start with this. */
@@ -9,11 +9,12 @@ const REFERRER_PREFIX = 'sha256-';
 const PATTERN_CHARACTERS = /^[A-Za-z0-9._*-]+$/;
 
 export function validateTagFilter(filter: TagFilter): void {
-  if (typeof filter !== 'object') {
+  if (typeof filter !== 'object' || filter === null || Array.isArray(filter)) {
     throw new Error(`a tag filter must have include or exclude, got ${shown(filter)}: write { include: [...] }`);
   }
-  validateTexts('include of a tag filter', filter.include ?? []);
-  validateTexts('exclude of a tag filter', filter.exclude ?? []);
+  for (const side of ['include', 'exclude'] as const) {
+    ifGiven(filter[side]).forEach(patterns => validateTexts(`${side} of a tag filter`, patterns));
+  }
   for (const pattern of [...filter.include ?? [], ...filter.exclude ?? []]) {
     if (isBeforeLookup(pattern)) {
       continue;

@@ -1,23 +1,31 @@
 import type { Duration } from 'aws-cdk-lib';
 import { Annotations, Stack, Token, TokenComparison } from 'aws-cdk-lib';
-import type { IEnvironmentAware } from 'aws-cdk-lib/interfaces';
+import type { aws_sqs, IEnvironmentAware } from 'aws-cdk-lib/interfaces';
 import type { IConstruct } from 'constructs';
+import { validateCluster } from './eks-cluster';
 import { validateNodegroups } from './eks-nodegroup';
 import type { ImagePrefetcherProps } from './image-prefetcher-props';
 import type { NodeLimit } from './node-limit';
-import { validateKind } from './validate-kind';
+import { ifGiven, shown, validateDuration, validateFlag, validateKind, validateObject } from './validate-kind';
 import { validateList } from './validate-list';
 
 /** Everything that can be seen to be wrong before anything is made, one function a prop. */
 export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): void {
   const of = (prop: string) => `${prop} of '${scope.node.path}'`;
+  validateObject(of('props'), props, 'give cluster, the images and the nodes');
   validateKinds(of, props);
+  validateCluster(props.cluster);
   validatePlace(scope, 'cluster', props.cluster, 'Systems Manager reaches the instances of one region, so create the prefetcher in a stack of the cluster\'s');
   if (props.logGroup) {
     validatePlace(scope, 'logGroup', props.logGroup, 'nodes write to CloudWatch Logs of their own region');
   }
   if (props.eventBus) {
     validatePlace(scope, 'eventBus', props.eventBus, 'a rule is on a bus of its own account and region, to which those of others forward their events');
+  }
+  if (props.deadLetterQueue) {
+    // One of another account may let EventBridge send to it.
+    validatePlace(scope, 'deadLetterQueue', props.deadLetterQueue, 'EventBridge delivers to queues of the region of a rule', ['region']);
+    validateStandardQueue(props.deadLetterQueue);
   }
   validateSomethingSelected(scope, props);
   validateMaxConcurrency(of('maxConcurrency'), props.maxConcurrency);
@@ -30,28 +38,41 @@ export function validateProps(scope: IConstruct, props: ImagePrefetcherProps): v
 /** That each prop is what it says. */
 function validateKinds(of: (prop: string) => string, props: ImagePrefetcherProps): void {
   for (const prop of ['nodes', 'repositories', 'imageTags', 'images'] as const) {
-    validateList(of(prop), props[prop] ?? []);
+    ifGiven<unknown>(props[prop]).forEach(list => validateList(of(prop), list));
   }
-  validateNodegroups(of('nodegroups'), props.nodegroups ?? []);
-  const given = (value: unknown) => value === undefined ? [] : [value];
+  ifGiven(props.nodegroups).forEach(list => validateNodegroups(of('nodegroups'), list));
+  for (const prop of ['pinImages', 'prefetchOnPush', 'reconcile'] as const) {
+    validateFlag(of(prop), props[prop]);
+  }
+  for (const prop of ['reconcileEvery', 'timeout'] as const) {
+    validateDuration(of(prop), props[prop]);
+  }
   validateKind(of('cluster'), 'a cluster', 'clusterRef', [props.cluster], 'one that is known by name is eks.CfnCluster.fromClusterName(scope, id, name) of aws-eks');
   validateKind(of('nodes'), 'NodeSelections', '_bind', props.nodes ?? [], 'see the factories of NodeSelection');
   validateKind(of('repositories'), 'ECR repositories', 'repositoryRef', props.repositories ?? [], 'one that is known by name is ecr.Repository.fromRepositoryName(scope, id, name)');
   validateKind(of('images'), 'ImageSelections', '_bind', props.images ?? [], 'an image by its name is ImageSelection.registry(name)');
-  validateKind(of('maxConcurrency'), 'a NodeLimit', '_render', given(props.maxConcurrency), 'give NodeLimit.nodes() or NodeLimit.percent()');
-  validateKind(of('maxErrors'), 'a NodeLimit', '_render', given(props.maxErrors), 'give NodeLimit.nodes() or NodeLimit.percent()');
-  validateKind(of('logGroup'), 'a log group', 'logGroupRef', given(props.logGroup), 'one that is known by name is logs.LogGroup.fromLogGroupName(scope, id, name)');
-  validateKind(of('deadLetterQueue'), 'a queue', 'queueRef', given(props.deadLetterQueue), 'one that is known by its ARN is sqs.Queue.fromQueueArn(scope, id, arn)');
-  validateKind(of('eventBus'), 'an event bus', 'eventBusRef', given(props.eventBus), 'one that is known by name is events.EventBus.fromEventBusName(scope, id, name)');
+  validateKind(of('maxConcurrency'), 'a NodeLimit', '_render', ifGiven(props.maxConcurrency), 'give NodeLimit.nodes() or NodeLimit.percent()');
+  validateKind(of('maxErrors'), 'a NodeLimit', '_render', ifGiven(props.maxErrors), 'give NodeLimit.nodes() or NodeLimit.percent()');
+  validateKind(of('logGroup'), 'a log group', 'logGroupRef', ifGiven(props.logGroup), 'one that is known by name is logs.LogGroup.fromLogGroupName(scope, id, name)');
+  validateKind(of('deadLetterQueue'), 'a queue', 'queueRef', ifGiven(props.deadLetterQueue), 'one that is known by its ARN is sqs.Queue.fromQueueArn(scope, id, arn)');
+  validateKind(of('eventBus'), 'an event bus', 'eventBusRef', ifGiven(props.eventBus), 'one that is known by name is events.EventBus.fromEventBusName(scope, id, name)');
 }
 
 /** A construct that must be where the prefetcher is. */
-function validatePlace(scope: IConstruct, prop: string, construct: IEnvironmentAware & IConstruct, why: string): void {
+function validatePlace(scope: IConstruct, prop: string, construct: IEnvironmentAware & IConstruct, why: string, parts: ('region' | 'account')[] = ['region', 'account']): void {
   const stack = Stack.of(scope);
-  for (const part of ['region', 'account'] as const) {
+  for (const part of parts) {
     if (Token.compareStrings(construct.env[part], stack[part]) === TokenComparison.DIFFERENT) {
       throw new Error(`${prop} '${construct.node.path}' must be in the ${part} of the stack of '${scope.node.path}', ${stack[part]}, got ${construct.env[part]}${part === 'region' ? `: ${why}` : ''}`);
     }
+  }
+}
+
+/** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html */
+function validateStandardQueue(queue: aws_sqs.IQueueRef): void {
+  const { fifo, fifoQueue, queueName = '' } = queue as { fifo?: unknown; fifoQueue?: unknown; queueName?: string };
+  if (fifo === true || fifoQueue === true || [queueName, queue.queueRef.queueArn].some(name => name.endsWith('.fifo'))) {
+    throw new Error(`deadLetterQueue '${queue.node.path}' must be a standard queue, got a FIFO queue: EventBridge delivers to no other`);
   }
 }
 
@@ -106,6 +127,6 @@ function validateWholeNumber(what: string, value: number | undefined, least: num
     return;
   }
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${what} must be a whole number from ${least} to ${most}, got ${value}${why}`);
+    throw new Error(`${what} must be a whole number from ${least} to ${most}, got ${shown(value)}${why}`);
   }
 }

@@ -1,10 +1,11 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { App } from 'aws-cdk-lib';
-import { Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
+import { Annotations, Duration, Fn, Lazy, Stack } from 'aws-cdk-lib';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
+import { CfnCluster } from 'aws-cdk-lib/aws-eks';
 import * as eks from 'aws-cdk-lib/aws-eks-v2';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -12,7 +13,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { ACCOUNT, newCluster, newStack, prefetch } from './fixture';
 import type { ImagePrefetcherProps, TagFilter } from '../src';
-import { ImageSelection, NodeLimit, NodeSelection } from '../src';
+import { ImagePrefetcher, ImageSelection, NodeLimit, NodeSelection } from '../src';
 
 const ROOT = path.join(__dirname, '..');
 
@@ -50,10 +51,20 @@ function withClusterOf(environment: { account: string; region: string }) {
   };
 }
 
+function withQueue(arn: string) {
+  return () => {
+    const stack = newStack();
+    return prefetch({ deadLetterQueue: sqs.Queue.fromQueueArn(stack, 'Queue', arn) }, stack);
+  };
+}
+
 /** What provokes each row. */
 const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a name for a cluster': given({ cluster: 'prod' as any, nodes: [NodeSelection.cluster()] }),
   'names for node groups': given({ nodegroups: ['gpu'] as any }),
+  'no props': () => ({ stack: Stack.of(new ImagePrefetcher(newStack(), 'Prefetcher', undefined as any)) }),
+  'null for options': nodes(() => NodeSelection.cluster(null as any)),
+  'a text for a flag': given({ reconcile: 'no' as any }),
   'names for nodes': given({ nodes: ['gpu'] as any }),
   'names for repositories': given({ repositories: ['training'] as any }),
   'names for images': given({ images: ['nginx:1.27'] as any }),
@@ -82,6 +93,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'a digest that can\'t exist': withRepositories(repository => ({ images: [ImageSelection.digest(repository(), 'sha256:abc')] })),
   'an image name that can\'t exist': image(() => ImageSelection.registry('quay.io/Org/app:v1')),
   'a registry that can\'t exist': image(() => ImageSelection.registry('my_registry.example.com/app:v1')),
+  'a registry of ECR with a port': image(() => ImageSelection.registry(`${ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com:443/app:v1`)),
   'a repository that is not there': image(() => ImageSelection.tag('training' as any, 'v1')),
   'manifests without an image': image(() => ImageSelection.manifests({ kind: 'Service', metadata: { name: 'web' } })),
   'a text for a manifest': image(() => ImageSelection.manifests('k8s/app.yaml')),
@@ -100,6 +112,10 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   'more images than a document holds': withRepositories(repository => ({
     repositories: [...Array(300).keys()].map(index => repository(`team-${index}/${'a-long-name/'.repeat(10)}app`)),
   })),
+  'a cluster\'s name that can\'t exist': () => {
+    const stack = newStack();
+    return prefetch({ cluster: CfnCluster.fromClusterName(stack, 'Cluster', ''), nodes: [NodeSelection.cluster()] }, stack);
+  },
   'a selection of no node groups': nodes(() => NodeSelection.nodegroups([])),
   'a node group of another cluster': () => {
     const stack = newStack();
@@ -113,7 +129,8 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     return prefetch({ cluster: new eks.Cluster(stack, 'Auto', { version: eks.KubernetesVersion.V1_33 }), nodes: [NodeSelection.karpenterNodePools(['gpu'])] }, stack);
   },
   'an Auto Scaling group that is not there': nodes(() => NodeSelection.autoScalingGroup(undefined as any)),
-  'a tag key that can\'t exist': nodes(() => NodeSelection.tags({ '': ['ml'] })),
+  'a tag key that can\'t be looked for': nodes(() => NodeSelection.tags({ 'team+stage': ['ml'] })),
+  'a pattern for a tag value': nodes(() => NodeSelection.tags({ team: ['*'] })),
   'a tag value that can\'t exist': nodes(() => NodeSelection.tags({ team: ['x'.repeat(257)] })),
   'a gap in a list': nodes(() => NodeSelection.nodegroups([undefined as any])),
   'no list': nodes(() => NodeSelection.nodegroupNames('gpu' as any)),
@@ -165,6 +182,8 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     const elsewhere = new Stack(stack.node.root, 'Other', { env: { account: ACCOUNT, region: 'eu-west-1' } });
     return prefetch({ logGroup: new logs.LogGroup(elsewhere, 'LogGroup') }, stack);
   },
+  'a dead-letter queue of another region': withQueue(`arn:aws:sqs:eu-west-1:${ACCOUNT}:letters`),
+  'a FIFO queue': withQueue(`arn:aws:sqs:us-east-1:${ACCOUNT}:letters.fifo`),
   'an event bus that is elsewhere': () => {
     const stack = newStack();
     return prefetch({ eventBus: events.EventBus.fromEventBusArn(stack, 'Bus', `arn:aws:events:eu-west-1:${ACCOUNT}:event-bus/ecr`) }, stack);
@@ -179,10 +198,7 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
     return { stack };
   },
   '`longTimeout`: a timeout of more than 2 hours': given({ timeout: Duration.hours(3) }),
-  '`deadLetterQueuePolicy`: a dead-letter queue whose policy can\'t be changed': () => {
-    const stack = newStack();
-    return prefetch({ deadLetterQueue: sqs.Queue.fromQueueArn(stack, 'Queue', `arn:aws:sqs:us-east-1:${ACCOUNT}:letters`) }, stack);
-  },
+  '`deadLetterQueuePolicy`: a dead-letter queue whose policy can\'t be changed': withQueue(`arn:aws:sqs:us-east-1:${ACCOUNT}:letters`),
   '`manyRules`: more rules than a bus takes': withRepositories((repository, stack) => {
     for (let index = 0; index < 300; index++) {
       new events.Rule(stack, `Rule${index}`, { eventPattern: { source: ['test'] } });
@@ -202,6 +218,13 @@ const PROVOKED: { [condition: string]: () => { stack: Stack } } = {
   '`importedNodeRole`: a node role that is not made in this app': () => {
     const stack = newStack();
     return prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole: iam.Role.fromRoleName(stack, 'NodeRole', 'production-nodes') })] }, stack);
+  },
+  '`roleNameOfArn`: a node role imported by an ARN that only a deployment knows': () => {
+    const stack = newStack();
+    const nodeRole = iam.Role.fromRoleArn(stack, 'NodeRole', Fn.importValue('NodeRole'));
+    const made = prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })] }, stack);
+    Annotations.of(made.prefetcher).acknowledgeWarning('cdk-eks-image-prefetcher:importedNodeRole', 'a row of its own');
+    return made;
   },
   '`fixedNodeRole`: a node role that may not be changed': () => {
     const stack = newStack();

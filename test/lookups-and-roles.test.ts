@@ -1,10 +1,11 @@
-import { App, CfnParameter, Fn, NestedStack, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { App, CfnParameter, Fn, Lazy, NestedStack, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as autoscaling from 'aws-cdk-lib/aws-autoscaling';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as eks from 'aws-cdk-lib/aws-eks';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { flat, newCluster, newStack, prefetch, propertiesOf, warningsOf, wantedList } from './fixture';
@@ -195,4 +196,54 @@ test('exports are counted by the whole path of a stack, whatever is in it', () =
   prefetch({ repositories: teams.flatMap(team => [...Array(60).keys()].map(index => new ecr.Repository(team, `Repository${index}`))) }, stack);
   // Each repository is handed over by its name and its ARN: 120 of a stack.
   expect(warningsOf(stack).filter(warning => warning.includes('export'))).toEqual([]);
+});
+
+test.each<[string, (stack: Stack) => string]>([
+  ['a join', () => Fn.join('', ['oth', 'er'])],
+  ['a Lazy', () => Lazy.string({ produce: () => 'other' })],
+])('a node group of another cluster is refused by %s', (_, name) => {
+  const stack = newStack();
+  expect(() => prefetch({ cluster: clusterOf(stack), images, nodegroups: [nodegroupOf(stack, ARN, name(stack))] }, stack)).toThrow('is of another cluster');
+});
+
+test('a role that is made when it is needed gets what a role of the app gets', () => {
+  const stack = newStack();
+  const nodeRole = new iam.LazyRole(stack, 'Role', { assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') });
+  prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole })], images }, stack);
+  expect(rolesOf(stack)).toEqual([{ Ref: expect.stringMatching(/^Role/) }]);
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties('AWS::IAM::Role', { ManagedPolicyArns: [{ 'Fn::Join': ['', Match.arrayWith([Match.stringLikeRegexp('AmazonSSMManagedInstanceCore$')])] }] });
+  template.resourcePropertiesCountIs('AWS::IAM::Policy', { PolicyName: Match.stringLikeRegexp('^Role') }, 0);
+  expect(warningsOf(stack)).toEqual([]);
+});
+
+test.each<[string, (stack: Stack) => iam.IRole, boolean]>([
+  ['an ARN of a parameter', stack => iam.Role.fromRoleArn(stack, 'Role', new CfnParameter(stack, 'Arn').valueAsString), true],
+  ['an ARN of another stack', stack => iam.Role.fromRoleArn(stack, 'Role', Fn.importValue('Arn')), true],
+  ['an ARN in an account of a parameter', stack => iam.Role.fromRoleArn(stack, 'Role', `arn:aws:iam::${new CfnParameter(stack, 'Account').valueAsString}:role/eks/nodes`), false],
+  ['a name of a parameter', stack => iam.Role.fromRoleName(stack, 'Role', new CfnParameter(stack, 'Name').valueAsString), false],
+  ['the ARN of a role of this app', stack => iam.Role.fromRoleArn(stack, 'Role', new iam.Role(stack, 'Own', { path: '/eks/', assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com') }).roleArn), false],
+])('a node role imported by %s: whether a warning says that its path may be taken for its name', (_, role, warned) => {
+  const stack = newStack();
+  prefetch({ nodes: [NodeSelection.nodegroupNames(['gpu'], { nodeRole: role(stack) })], images }, stack);
+  expect(warningsOf(stack).some(warning => warning.startsWith('roleNameOfArn'))).toBe(warned);
+});
+
+test.each<[string, (stack: Stack) => sqs.CfnQueue | sqs.IQueue]>([
+  ['an L1', stack => new sqs.CfnQueue(stack, 'Queue', { fifoQueue: true })],
+  ['an L1 by its name', stack => new sqs.CfnQueue(stack, 'Queue', { queueName: 'lost.fifo' })],
+  ['an L2', stack => new sqs.Queue(stack, 'Queue', { fifo: true })],
+  ['imported', stack => sqs.Queue.fromQueueAttributes(stack, 'Queue', { queueArn: Fn.importValue('Queue'), fifo: true })],
+])('a FIFO queue that is %s takes no lost pushes', (_, queue) => {
+  const stack = newStack();
+  expect(() => prefetch({ deadLetterQueue: queue(stack) }, stack)).toThrow("deadLetterQueue 'Stack/Queue' must be a standard queue");
+});
+
+test('a queue in a stack of another account lets EventBridge send for the rules of the prefetcher\'s account', () => {
+  const stack = newStack();
+  const other = new Stack(stack.node.root, 'Other', { env: { account: '210987654321', region: stack.region } });
+  prefetch({ deadLetterQueue: new sqs.Queue(other, 'Queue', { queueName: 'lost-pushes' }) }, stack);
+  const [{ Condition }] = propertiesOf(Template.fromStack(other), 'AWS::SQS::QueuePolicy').PolicyDocument.Statement;
+  expect(Condition.StringEquals).toEqual({ 'aws:SourceAccount': stack.account });
+  expect(flat(Condition.ArnLike['aws:SourceArn'])).toMatch(new RegExp(`:events:us-east-1:${stack.account}:rule/\\*$`));
 });
