@@ -6,7 +6,7 @@ import { chunkByLength } from './estimated-length';
 import type { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection-config';
 import type { PushedImages } from './push-pattern';
 import type { TagFilter } from './tag-filter';
-import { usesWildcard } from './tag-patterns';
+import { passesRule, usesWildcard } from './tag-patterns';
 
 /**
  * A pattern may have 2,048 characters; what is not repositories and tags takes some of them.
@@ -64,18 +64,21 @@ function getOrAdd<T>(map: Map<string, T>, key: string, value: T): T {
   return map.get(key)!;
 }
 
-/** Each repository with the tags whose pushes count; its fixed tags are one filter. */
+/** Each repository with the tags whose pushes count; its fixed tags are one filter, less those that are among the newest. */
 function wantedTags(images: ImageSelectionConfig[]): { image: ImageSelectionConfig; tags: TagFilter }[] {
   const ofEcr = images.filter(each => each.ecr && !each.digest);
+  const newest = ofEcr.filter(each => each.tag === undefined);
+  const isPushedAnyway = ({ host, path, tag }: ImageSelectionConfig) =>
+    newest.some(each => each.host === host && each.path === path && passesRule(each.tags ?? {}, tag!));
   const fixed = new Map<string, { image: ImageSelectionConfig; tags: string[] }>();
-  for (const image of ofEcr.filter(each => each.tag !== undefined)) {
+  for (const image of ofEcr.filter(each => each.tag !== undefined && !isPushedAnyway(each))) {
     const { tags } = getOrAdd(fixed, `${image.host}/${image.path}`, { image, tags: [] });
     if (!tags.includes(image.tag!)) {
       tags.push(image.tag!);
     }
   }
   return [
-    ...ofEcr.filter(each => each.tag === undefined).map(image => ({ image, tags: image.tags ?? {} })),
+    ...newest.map(image => ({ image, tags: image.tags ?? {} })),
     ...[...fixed.values()].flatMap(({ image, tags }) =>
       chunkByLength(tags, tag => tag, CHARACTERS_OF_TAGS).map(include => ({ image, tags: { include } }))),
   ];

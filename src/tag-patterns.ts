@@ -85,6 +85,17 @@ export function renderForEvents(filter: TagFilter): unknown[] {
   return [anythingBut(filter.exclude ?? [])];
 }
 
+/** Whether the rule of the filter lets the push of this tag through: a rule of its own would start the runbooks a second time. */
+export function passesRule({ include, exclude = [] }: TagFilter, tag: string): boolean {
+  if (isToken(tag) || isBeforeLookup(tag)) {
+    return false;
+  }
+  if (include && !include.includes('*')) {
+    return include.some(pattern => covers(pattern, tag));
+  }
+  return ![...exclude, `${REFERRER_PREFIX}*`].some(pattern => covers(pattern, tag));
+}
+
 /** Whether the pattern needs EventBridge's wildcard operator, of which a bus allows 30 rules. */
 export function usesWildcard(filter: TagFilter): boolean {
   return JSON.stringify(renderForEvents(filter)).includes('"wildcard"');

@@ -247,3 +247,18 @@ test('a queue in a stack of another account lets EventBridge send for the rules 
   expect(Condition.StringEquals).toEqual({ 'aws:SourceAccount': stack.account });
   expect(flat(Condition.ArnLike['aws:SourceArn'])).toMatch(new RegExp(`:events:us-east-1:${stack.account}:rule/\\*$`));
 });
+
+const HEX = 'a'.repeat(64);
+test.each<[string, Parameters<typeof ImageSelection.repository>[1], string, number]>([
+  ['every tag', {}, 'stable', 1],
+  ['patterns of which one matches it', { tags: { include: ['v*-prod', 'stable'] } }, 'stable', 1],
+  ['every tag but others', { tags: { exclude: ['*-rc'] } }, 'stable', 1],
+  ['every tag but such', { tags: { exclude: ['*-rc'] } }, 'v1-rc', 2],
+  ['other patterns', { tags: { include: ['v*-prod'] } }, 'stable', 2],
+  ['every tag, which those of signatures are not', {}, `sha256-${HEX}`, 2],
+])('a repository that is wanted by %s, and by a tag: as many rules as it takes', (_, options, tag, rules) => {
+  const stack = newStack();
+  const repository = ecr.Repository.fromRepositoryName(stack, 'R', 'app');
+  const { prefetcher } = prefetch({ images: [ImageSelection.repository(repository, options), ImageSelection.tag(repository, tag)] }, stack);
+  expect(prefetcher.rules).toHaveLength(rules);
+});
