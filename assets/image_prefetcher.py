@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import ctypes
 import fcntl
 import fnmatch
@@ -559,15 +560,24 @@ class Kubelet(NamedTuple):
 
     def flag(self, name: str, default: str) -> str:
         for argument, following in zip(self.arguments, [*self.arguments[1:], '']):
-            if argument in ('--' + name, '-' + name):
-                return following
-            if argument.startswith('--' + name + '='):
-                return argument.partition('=')[2]
-        return default
+            if argument == '--' + name:
+                default = following
+            elif argument.startswith(f'--{name}='):
+                default = argument.partition('=')[2]
+        return default  # the last, which is the one that counts
 
 
 def assignments(words: Iterable[str]) -> dict[str, str]:
     return dict((name, value) for name, equals, value in (word.partition('=') for word in words) if equals)
+
+
+def unquote(value: str) -> str:
+    """As systemd reads an EnvironmentFile: quotes count where a value begins with one."""
+    if value[:1] not in ('"', "'"):
+        return re.sub(r'\\(.)', r'\1', value)
+    with contextlib.suppress(ValueError):
+        value = ''.join(shlex.split(value))
+    return re.sub(r'\\([$`])', r'\1', value)
 
 
 def find_kubelet() -> Kubelet:
@@ -575,16 +585,15 @@ def find_kubelet() -> Kubelet:
     shown = systemctl_show()
     environment: dict[str, str] = {}
     arguments: list[str] = []
-    try:
-        for line in re.findall('(?m)^Environment=(.*)', shown):
-            environment.update(assignments(shlex.split(line)))
-        files = re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown)
-        for path in files or [KUBELET_ENVIRONMENT]:
-            for name, value in assignments(read_trusted(path).split('\n')).items():
-                environment[name.strip()] = ' '.join(shlex.split(value)) if value[:1] in ('"', "'") else value.strip()
+    for line in re.findall('(?m)^Environment=(.*)', shown):
+        environment.update(assignments(map(unquote, re.findall(r'"(?:\\.|[^"])*"|\S+', line))))
+    # Of what cannot be read the process, or defaults, must do.
+    for path in re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown) or [KUBELET_ENVIRONMENT]:
+        with contextlib.suppress(Failure):
+            for name, value in assignments(re.sub(r'\\\r?\n', '', read_trusted(path)).split('\n')).items():
+                environment[name.strip()] = unquote(value.strip())
+    with contextlib.suppress(ValueError):
         arguments = shlex.split(environment.get('NODEADM_KUBELET_ARGS', ''))
-    except (Failure, ValueError):
-        pass  # the process, or defaults, must do
     main_pid = re.search(r'(?m)^MainPID=([1-9]\d*)$', shown)
     if main_pid:
         processes = [main_pid[1]]

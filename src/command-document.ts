@@ -143,8 +143,8 @@ function script(settings: string[]): string[] {
   ];
 }
 
-/** What the program says most often, each packed as a control character: 6 % less of the document. In the order of packing. */
-const SHORTHAND = ['\n        ', '    ', ', ', 'self.', ' = ', 'image', ' in ', 'name', ' and ', 'return', 'str']
+/** What the program says most often, each packed as a control character: 7 % less of the document. In the order of packing. */
+const SHORTHAND = ['\n        ', '    ', ', ', 'self.', ' = ', 'image', ' in ', 'name', ' and ', ' else ', 'return', 'str', 'one']
   .map((words, index) => ({ words, code: index + 14 }));
 
 /** In the smallest of zlib's ways: where it cuts the text into blocks depends on its memory. */

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import random
 import re
 import shlex
@@ -40,24 +41,35 @@ def report(outcome, **facts):
 
 def only_root_writes(path):
     """Whether that is a file that nobody but root can have written or put there."""
-    path = os.path.realpath(path)
-    above = [path[:at] or '/' for at, letter in enumerate(path) if letter == '/']
-    states = [os.stat(one) for one in [path, *above]]
+    path = pathlib.Path(path).resolve()
+    states = [one.stat() for one in [path, *path.parents]]
     return stat.S_ISREG(states[0].st_mode) and all(one.st_uid == 0 and not one.st_mode & 0o022 for one in states)
+
+
+def unquote(value):
+    """As systemd reads an EnvironmentFile: quotes count where a value begins with one."""
+    if value[:1] not in ('"', "'"):
+        return re.sub(r'\\(.)', r'\1', value)
+    try:
+        value = ''.join(shlex.split(value))
+    except ValueError:
+        pass
+    return re.sub(r'\\([$`])', r'\1', value)
 
 
 def kubelet_environment():
     """What the kubelet's unit gives to the kubelet alone, such as a proxy."""
-    shown = subprocess.run(['systemctl', 'show', 'kubelet.service', '-p', 'Environment', '-p', 'EnvironmentFiles'],
+    shown = subprocess.run(['systemctl', 'show', 'kubelet.service', '-pEnvironment', '-pEnvironmentFiles'],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10).stdout.decode(errors='replace')
-    found = [word.partition('=') for text in re.findall('(?m)^Environment=(.*)', shown) for word in shlex.split(text)]
+    found = [unquote(word).partition('=') for text in re.findall('(?m)^Environment=(.*)', shown)
+             for word in re.findall(r'"(?:\\.|[^"])*"|\S+', text)]
     for path in re.findall(r'(?m)^EnvironmentFiles=(.*) \(ignore_errors=\w+\)', shown):
         if os.path.exists(path) and only_root_writes(path):
             with open(path, errors='replace') as file:
-                lines = [line.strip().partition('=') for line in file]
-            found += [(name, '=', ' '.join(shlex.split(value))) for name, equals, value in lines if equals]
-    named = re.compile(r'[A-Za-z_]\w*', re.ASCII).fullmatch
-    return dict((name, value) for name, equals, value in found if equals and named(name))
+                lines = file.read().replace('\\\n', '').split('\n')
+            found += [map(unquote, map(str.strip, line.partition('='))) for line in lines]
+    named = re.compile(r'(?a)[A-Za-z_]\w*').fullmatch
+    return dict((name, value) for name, equals, value in found if equals and named(name) and '\0' not in value)
 
 
 def open_url(end, url, headers, body=None, method=None, proxies=None):
@@ -162,9 +174,7 @@ def main(name, region, suffix, seconds):
         os.environ['SSM_' + parameter] = definition['default']
     script = '\n'.join(document['mainSteps'][0]['inputs']['runCommand'])
     left = str(max(10, int(end - time.monotonic())))
-    if 'TimeoutSeconds' in document['parameters']:  # until the program takes its time limit as an argument
-        os.environ['SSM_TimeoutSeconds'], left = left, ''
-    os.execv('/bin/sh', ['sh', '-c', script, 'boot-gate', 'gate', *filter(None, [left])])
+    os.execv('/bin/sh', ['sh', '-c', script, 'boot-gate', 'gate', left])
 
 
 if __name__ == '__main__':
