@@ -272,7 +272,7 @@ class Report:
 
     def scrub(self, text: object, limit: int = 500) -> str:
         words = str(text)
-        for secret in self.secrets:
+        for secret in sorted(self.secrets, key=len, reverse=True):
             words = words.replace(secret, '***')
         words = re.sub('[^ -~]+', ' ', words)
         # What went wrong stands last, behind names and addresses.
@@ -466,6 +466,11 @@ def decode(kind: str, data: bytes) -> Message:
     return message
 
 
+def last_words(text: str) -> Any:
+    """None in part: half a secret would not be known as one."""
+    return re.findall(r'(?s)(?<!\S).{0,300}$|$', text.strip())[0]
+
+
 def first(values: list[T], default: T) -> T:
     return values[0] if values else default
 
@@ -495,11 +500,11 @@ def grpc(endpoint: str, method: str, request: str, message: Message, answer: str
         'http://localhost/' + method,
     ], b'\0' + len(body).to_bytes(4, 'big') + body, seconds, watch, what=in_words(endpoint, method, message))
     if code in (1, 2, 4):  # https://curl.se/libcurl/c/libcurl-errors.html
-        raise Failure(f'this curl cannot speak HTTP/2: {err.strip()[-200:]}', transient=False)
+        raise Failure(f'this curl cannot speak HTTP/2: {last_words(err)}', transient=False)
     trailers = dict(re.findall(r'(?m)^(grpc-\w+): *(.*?)\r?$', err))
     status = trailers.get('grpc-status', '')
     if status != '0':
-        text = trailers.get('grpc-message') or f'{endpoint} gave no answer to {method}: {err.strip()[-200:]}'
+        text = trailers.get('grpc-message') or f'{endpoint} gave no answer to {method}: {last_words(err)}'
         raise Failure(urllib.parse.unquote(text, errors='replace'), int(status) if status.isdigit() else 14)
     try:
         return decode(answer, out[5:])
@@ -667,7 +672,7 @@ class Http:
         # By stdin: headers carry secrets. JSON's quotes are curl's, too.
         lines = [f'url = {json.dumps(url)}', *[f'header = {json.dumps(f"{name}: {value}")}' for name, value in headers.items()]]
         lines += [f'data-raw = {json.dumps(body)}'] * bool(body) + (['head'] if method == 'HEAD' else [f'request = {method}'])
-        code, out, err = run_command(['curl', '-q', '-sS', '-K', '-', '-D', '/dev/stderr', '--suppress-connect-headers',
+        code, out, err = run_command(['curl', '-q', '-g', '-sS', '-K', '-', '-D', '/dev/stderr', '--suppress-connect-headers',
                                       '-m', f'{max(seconds, 0.1):.1f}', *options], '\n'.join(lines).encode(), seconds + 2)
         if code != 28:  # https://curl.se/libcurl/c/libcurl-errors.html
             self.answered.add(host)
@@ -676,9 +681,11 @@ class Http:
         status = re.findall(r'(?m)^HTTP/[\d.]+ (\d{3})', err)
         if code or not status:
             asked = f' for {parts.path}' if parts.path.strip('/') else ''
-            raise Failure(f'cannot ask {host}{asked}: {err.strip()[-200:]}')
-        headers = dict((name.lower(), value) for name, value in re.findall(r'(?m)^([\w-]+): *(.*?)\r?$', err))
-        return Answer(int(status[-1]), headers, b'' if method == 'HEAD' else out)
+            raise Failure(f'cannot ask {host}{asked}: {last_words(err)}')
+        told: dict[str, str] = {}
+        for name, value in re.findall(r'(?m)^([\w-]+): *(.*?)\r?$', err):
+            told[name.lower()] = f'{told.get(name.lower(), "")}\n{value}'.strip()
+        return Answer(int(status[-1]), told, b'' if method == 'HEAD' else out)
 
     def reachable(self, host: str) -> bool:
         """Whether anything answers there, be it with an error; a mirror may serve it all the same."""
@@ -924,66 +931,83 @@ class Credentials:
         self.locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)  # one question at a time
         self.answers: dict[tuple[str, str], tuple[float, dict[str, Json]]] = {}
         self.refusals: dict[str, Failure] = {}
+        self.refused: set[str] = set()  # repositories that refused a plugin's second answer, too
 
     def of(self, image: Reference, refused: frozenset[User] = frozenset()) -> list[User]:
         """In the order in which the kubelet tries them."""
-        found = []
+        said: list[tuple[str, Json]] = []
         for provider in self.node.providers:
             if any(matches_image(pattern, str(image)) for pattern in provider['matchImages']):
                 with self.lock:
                     lock = self.locks[f'{provider["name"]} {image.host}']
                 with lock:
-                    found += self.pick(self.ask(provider, image, refused), image)
-        found += self.pick(self.node.auths, image)
+                    said += self.ask(provider, image, refused).items()
+        found = self.pick(self.node.auths.items(), image) + self.pick(said, image)
         for user, password in found:
             self.report.add_secret(password, basic(f'{user}:{password}')[6:])
         return found
 
-    def pick(self, auth: dict[str, Json], image: Reference) -> list[User]:
-        """The most exact key first."""
+    def offered(self, image: Reference) -> Iterator[list[User]]:
+        """Those at hand and, when they are refused, once what the plugins say then."""
+        users = self.of(image)
+        yield users
+        if users and image.repository not in self.refused:
+            yield from filter(None, [[one for one in self.of(image, frozenset(users)) if one not in users]])
+            with self.lock:
+                self.refused.add(image.repository)
+
+    def pick(self, auth: Iterable[tuple[str, Json]], image: Reference) -> list[User]:
+        """The most exact key first, as in Kubernetes' pkg/credentialprovider/keyring.go."""
+        places = sorted(((re.sub('^(?:https?://)?([^/]*)(?:/v[12](?=/))?', r'\1', key), as_dict(entry)) for key, entry in auth),
+                        key=lambda one: one[0], reverse=True)
+        hub = [one for one in places if 'index.' + image.host == one[0].rstrip('/') == 'index.docker.io']
         found = []
-        for key in sorted(auth, reverse=True):
-            entry = as_dict(auth[key])
-            place = re.sub('^https?://|/v[12]/?$', '', key).replace('index.docker.io', 'docker.io')
-            if matches_image(place, str(image)):
-                try:
-                    both = base64.b64decode(str(entry.get('auth', ''))).decode(errors='replace').partition(':')
-                except ValueError:
-                    continue
-                found.append((str(entry.get('username') or both[0]), str(entry.get('password') or both[2])))
-        return found[:1]
+        for _, entry in [one for one in places if matches_image(one[0], str(image))] or hub:
+            user, password = [str(entry.get(key) or '') for key in ('username', 'password')]
+            text = ''.join(str(entry.get('auth') or '').split()).rstrip('=')
+            try:
+                if text:
+                    text = base64.b64decode(text + '=' * (-len(text) % 4), validate=True).decode(errors='replace')
+                    user, _, password = text.partition(':')
+            except ValueError:
+                continue
+            if user and password:  # to containerd, half of them is nobody
+                found.append((user, password))
+        return found
 
     def ask(self, provider: dict[str, Json], image: Reference, refused: frozenset[User]) -> dict[str, Json]:
         name = str(provider['name'])
         keys = dict(Image=str(image), Registry=image.host, Global='')
         for key in keys.values():
-            at, auth = self.answers.get((name, key), (0.0, dict()))
-            if at and not refused.isdisjoint(self.pick(auth, image)):
-                del self.answers[name, key]
-            elif at and time.monotonic() - at < 3600:
+            until, auth = self.answers.get((name, key), (0.0, dict()))
+            if not refused.isdisjoint(self.pick(auth.items(), image)):
+                self.answers.pop((name, key), None)
+            elif time.monotonic() < until:
                 return auth
-        kind = 'Registry'
+        answer: dict[str, Json] = dict(cacheKeyType='Registry')
         try:
             answer = self.run(provider, name, image)
-            auth = as_dict(answer.get('auth'))
-            kind = str(answer.get('cacheKeyType'))
             self.refusals.pop(image.host, None)
         except Failure as failure:
             # The kubelet, too, then does without: a public registry needs none.
-            auth, self.refusals[image.host] = dict(), failure
+            self.refusals[image.host] = failure
             if failure.transient:
-                return auth
-        self.answers[name, keys.get(kind, str(image))] = time.monotonic(), auth
+                return dict()
+        auth = as_dict(answer.get('auth'))
+        if answer.get('cacheDuration') != '0s':
+            self.answers[name, keys[answer['cacheKeyType']]] = time.monotonic() + 3600, auth
         return auth
 
     def run(self, provider: dict[str, Json], name: str, image: Reference) -> dict[str, Json]:
         path = os.path.join(self.node.plugins, name)
+        if as_dict(provider.get('tokenAttributes')).get('requireServiceAccount'):
+            raise Failure(f'the credential provider {name} wants a service account', transient=False)
         version = str(provider.get('apiVersion', 'credentialprovider.kubelet.k8s.io/v1'))
         question = dict(kind='CredentialProviderRequest', apiVersion=version, image=str(image))
         given = provider.get('env')
         environment = dict(self.node.environment)
         for one in given if isinstance(given, list) else []:
-            environment[str(as_dict(one).get('name'))] = str(as_dict(one).get('value'))
+            environment[str(as_dict(one).get('name'))] = str(as_dict(one).get('value') or '')
         try:
             trusted(self.node.plugins)
             trusted(path)
@@ -995,8 +1019,9 @@ class Credentials:
         code, out, err = run_command([path, *words], json.dumps(question).encode(), seconds, environment=environment,
                                      what=f'the credential provider {name}, asked for {image.host},')
         answer = parse_json(out)
-        if code or not answer:
-            raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {err.strip()[-300:]}')
+        known = answer.get('cacheKeyType') in ('Image', 'Registry', 'Global') and answer.get('apiVersion', version) == version
+        if code or not known:
+            raise Failure(f'the credential provider {name} {"failed" if code else "answered nonsense"}: {last_words(err)}')
         return answer
 
 
@@ -1098,19 +1123,34 @@ def current_digest(http_: Http, credentials: Credentials, image: Reference) -> s
     headers = dict(Accept=', '.join('application/vnd.' + kind for kind in (
         'oci.image.index.v1+json', 'oci.image.manifest.v1+json', 'docker.distribution.manifest.list.v2+json',
         'docker.distribution.manifest.v2+json')))
-    answer = http_.request('HEAD', url, headers, '', 5)
-    if answer.status == 401:
-        user = [basic(':'.join(one)) for one in credentials.of(image)[:1]]
-        challenge = answer.headers.get('www-authenticate', '')
-        fields = dict(re.findall('(\\w+)="([^"]*)"', challenge))
-        if challenge.lower().startswith('bearer') and fields.get('realm', '').startswith(scheme + ':'):
+    refusal = answer = http_.request('HEAD', url, headers, '', 5)
+    challenges = answer.headers.get('www-authenticate', '')
+    bearer, plain = [re.search(f'(?im)^{one}(.*)', challenges) for one in ('bearer', 'basic')]
+
+    def ask(user: User | None) -> Answer:
+        sent = basic(':'.join(user)) if user and (bearer or plain) else ''
+        if bearer:
+            fields = dict(re.findall(r'(\w+)="?((?<=")[^"]*|[\w.-]+)', bearer[1])[::-1])
+            realm = fields.get('realm', '')
+            if not realm.startswith(scheme + ':'):
+                return refusal
             query = urllib.parse.urlencode([(key, fields[key]) for key in ('service', 'scope') if key in fields])
-            told = http_.request('GET', f'{fields["realm"]}?{query}', dict(Authorization=user[0]) if user else dict(), '', 5)
+            told = http_.request('GET', realm + '?&'['?' in realm] + query, dict(Authorization=sent) if sent else dict(), '', 5)
             token = parse_json(told.body)
-            user = ['Bearer ' + str(token.get('token') or token.get('access_token'))]
-            credentials.report.add_secret(user[0][7:])
-        if user:
-            answer = http_.request('HEAD', url, dict(headers, Authorization=user[0]), '', 5)
+            word = token.get('token') or token.get('access_token')
+            if not isinstance(word, str):
+                return told
+            credentials.report.add_secret(word)
+            sent = 'Bearer ' + word
+        return http_.request('HEAD', url, dict(headers, Authorization=sent), '', 5) if sent else refusal
+
+    for users in credentials.offered(image) if answer.status == 401 else ():
+        offers: list[User | None] = [*users] or [None]
+        for user in offers:
+            if answer.status in (401, 403):
+                answer = ask(user)
+        if answer.status not in (401, 403):
+            break
     digest = answer.headers.get('docker-content-digest', '')
     if answer.status != 200 or not re.fullmatch('sha256:[0-9a-f]{64}', digest):
         raise Failure(f'{host} answers {answer.status} about {image}')
@@ -1745,24 +1785,15 @@ class Prefetch:
         return Failure(f'{failure}{left}', 0, 'refused', again)
 
     def pull_with_credentials(self, image: Image, watch: Watch) -> None:
-        """With those at hand; when they are refused, once more with what the plugins say then."""
-        users = self.credentials.of(image.reference)
-        try:
-            self.pull_as_one_of(users, image, watch)
-            return
-        except Failure as failure:
-            if not users or image.stopped or not failure.unauthorized or image.repository in self.refused:
-                raise
-            renewed = self.credentials.of(image.reference, frozenset(users))
-            if set(renewed) <= set(users):
-                raise self.without_credentials(image, failure) from None
-        try:
-            self.pull_as_one_of(renewed, image, watch)
-        except Failure as failure:
-            if failure.unauthorized:
-                with self.changed:
-                    self.refused.add(image.repository)
-            raise
+        for users in self.credentials.offered(image.reference):
+            try:
+                self.pull_as_one_of(users, image, watch)
+                return
+            except Failure as failure:
+                if not users or image.stopped or not failure.unauthorized:
+                    raise
+                refusal = failure
+        raise self.without_credentials(image, refusal)
 
     def pull_as_one_of(self, users: list[User], image: Image, watch: Watch) -> None:
         tried: list[User | None] = [*users] or [None]
