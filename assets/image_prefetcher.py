@@ -753,6 +753,7 @@ class Aws:
         def ask(method: str, path: str, headers: Mapping[str, str]) -> str:
             answer = self.http.request(method, f'{base.rstrip("/")}/latest/{path}', headers, '', 3, '--noproxy', '*')
             if answer.status != 200:
+                self.session = ''  # it may have expired
                 raise Failure(f'the metadata service answers {answer.status} about {path}')
             return answer.body.decode(errors='replace')
 
@@ -769,7 +770,7 @@ class Aws:
                     roles = 'iam/security-credentials/'
                     try:
                         found = json.loads(self.metadata(roles + self.metadata(roles).split()[0]))
-                        self.key = AwsKey(found['AccessKeyId'], found['SecretAccessKey'], found['Token'])
+                        self.key = AwsKey(*[str.strip(found[name]) for name in ('AccessKeyId', 'SecretAccessKey', 'Token')])
                     except (ValueError, KeyError, IndexError, TypeError):
                         raise Failure('the metadata service has no credentials of a role (yet)') from None
                 self.until = time.time() + 900
@@ -842,7 +843,8 @@ class Node:
             config.update(self.config(path))
         self.containerd = str(config.get('containerRuntimeEndpoint') or DEFAULT_SOCKET)
         self.images = str(config.get('imageServiceEndpoint') or self.containerd)
-        threshold: Json = config.get('imageGCHighThresholdPercent', 85)
+        threshold: Json = config.get('imageGCHighThresholdPercent')
+        threshold = 85 if threshold is None else threshold
         self.max_usage = threshold - 1 if isinstance(threshold, int) and 0 < threshold < 100 else 100
 
     def read_credentials(self, kubelet: Kubelet) -> None:
@@ -1075,21 +1077,26 @@ def describe_images(aws: Aws, host: str, path: str, **more: Json) -> dict[str, J
         if 'AccessDenied' in str(failure):
             raise Failure(f'allow ecr:DescribeImages on this repository to the role of this node: {failure}') from None
         raise
-    details = answer.get('imageDetails')
-    if not isinstance(details, list) or not all(isinstance(one, dict) and 'imageDigest' in one for one in details):
-        raise Failure(f'DescribeImages of {host}/{path} answered nonsense')
+    try:
+        for one in answer['imageDetails']:
+            int(one.get('imageSizeInBytes') or 0), ''.join([one['imageDigest'], *(one.get('imageTags') or [])])
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
+        raise Failure(f'DescribeImages of {host}/{path} answered nonsense') from None
     return answer
 
 
 def describe_tagged(aws: Aws, host: str, path: str) -> Iterator[list[dict[str, Json]]]:
     """The details of all images with a tag, page by page."""
     more: dict[str, Json] = dict()
-    while True:
+    for _ in range(1000):
         answer = describe_images(aws, host, path, maxResults=1000, filter=dict(tagStatus='TAGGED'), **more)
         yield answer['imageDetails']
-        more = dict(nextToken=answer.get('nextToken'))
+        before, more = more, dict(nextToken=answer.get('nextToken'))
         if not more['nextToken']:
             return
+        if more == before:
+            break
+    raise Failure(f'DescribeImages of {host}/{path} does not end')
 
 
 def describe_tags(aws: Aws, host: str, path: str, tags: list[str]) -> dict[str, Mapping[str, Json]]:
@@ -1193,7 +1200,9 @@ class Record(NamedTuple):
     def pinned_by_others(self) -> bool:
         """With no mark that pins, or after we last wrote: the same label, meant by somebody else."""
         ours = any(mark.endswith('pinned') for mark in self.marks())
-        return PIN in self.labels and (not ours or self.updated > float(self.labels.get(WRITTEN) or self.updated) + 0.3)
+        written = self.labels.get(WRITTEN) or f'{self.updated:.3f}'
+        known = float(written) if re.fullmatch(r'\d{1,12}\.\d+', written, re.ASCII) else 0
+        return PIN in self.labels and (not ours or self.updated > known + 0.3)
 
 
 def relabel(record: Record, owner: str, mark: str | None) -> dict[str, str]:
@@ -1253,7 +1262,7 @@ class Images:
 
     @staticmethod
     def to_record(one: Message) -> Record:
-        target, updated = first(one['target'], dict()), first(one['updated_at'], collections.defaultdict(list))
+        target, updated = [first(one[name], collections.defaultdict(list)) for name in ('target', 'updated_at')]
         return Record(first(one['name'], ''), first(target['digest'], ''), from_entries(one['labels']),
                       first(updated['seconds'], 0) + first(updated['nanos'], 0) / 1e9, target)
 
@@ -1433,9 +1442,8 @@ class Prefetch:
         self.present: dict[str, Present] = {}
         self.spares: dict[Order, list[Detail]] = {}
         self.given_up: set[str] = set()  # hosts that answer nobody, after a pull has tried
-        self.refused: set[str] = set()  # repositories that refused a plugin's second answer, too
         self.kept: set[str] = set()  # repositories of which something could not be brought
-        self.questions: list[tuple[Order, Callable[[], None]]] = []
+        self.questions: list[tuple[Order, list[Image], Callable[[], None]]] = []
         self.asked: list[Order] = []  # orders of the questions under way
         self.patience = 0.0
         self.slots = parameters.parallel
@@ -1492,11 +1500,11 @@ class Prefetch:
             elif ECR_HOST.fullmatch(word.host):
                 fixed[word.host, word.path].append(image)
             else:
-                self.questions.append((image.order, partial(self.ask_registry, image)))
+                self.questions.append((image.order, [image], partial(self.ask_registry, image)))
         for host, path in {**fixed, **selected}:
             images, choices = fixed[host, path], selected[host, path]
             order = min([one.order for one in images] + [order for order, _ in choices])
-            self.questions.append((order, partial(self.ask_ecr, host, path, images, choices)))
+            self.questions.append((order, images, partial(self.ask_ecr, host, path, images, choices)))
         self.questions.sort(key=lambda one: one[0], reverse=True)
         # Where something must be pulled, its token is asked for beside the questions and not after them.
         for image in {image.host: image for image in self.in_order()[::-1] if image.name not in self.present}.values():
@@ -1518,12 +1526,15 @@ class Prefetch:
             with self.changed:
                 if not self.questions:
                     return
-                order, question = self.questions.pop()
+                order, images, question = self.questions.pop()
                 self.asked.append(order)
             try:
                 question()
             except Exception as error:  # whatever one question meets, the others go on
                 self.report.line('', 'failed', repr(error))
+                for image in images:
+                    if image.state == 'asked':
+                        self.failed(image, Failure(repr(error), transient=False))
             with self.changed:
                 self.asked.remove(order)
                 self.changed.notify_all()
@@ -1669,7 +1680,7 @@ class Prefetch:
         running = self.running()
         for image in sorted(ready, key=lambda one: one.quiet or one.note != '' or one.host in self.slow):
             # What comes first in the list gets its chance to be known first.
-            waited_for = [order for order in self.asked + [order for order, _ in self.questions] if order < image.order]
+            waited_for = [order for order in self.asked + [one[0] for one in self.questions] if order < image.order]
             if waited_for and time.monotonic() < self.patience:
                 return None
             if image.alone and running or any(image.digest and one.digest == image.digest for one in running):
@@ -1873,7 +1884,7 @@ class Prefetch:
         if not self.pressed and not marked:
             try:
                 self.mark(image, self.parameters.pin, outcome == 'pulled')
-            except Failure as failure:
+            except Exception as failure:
                 reason = f'{reason} not pinned: {failure}'
         assert image.there
         self.finish(image, outcome, reason.strip(), bytes=image.there.size, **facts, **self.facts_of(image, image.there))
@@ -1938,7 +1949,11 @@ class Prefetch:
                 by_digest = self.records.get(f'{repository}@{record.digest}', record)
                 removed_later = BROUGHT in by_digest.labels and (mine.startswith('newest') or repository in selected)
                 after = relabel(record, self.parameters.owner, RELEASED if removed_later else None)
-                self.store.write_labels(record, after)
+                try:
+                    self.store.write_labels(record, after)
+                except Failure as failure:
+                    self.report.line(name, 'failed', failure)
+                    continue
                 if PIN in record.labels and PIN not in after and record.digest not in said:
                     said.add(record.digest)
                     self.report.line(name, 'unpinned', digest=record.digest)
@@ -1950,7 +1965,11 @@ class Prefetch:
             names = one.names | {name for name, record in records.items() if record.digest in digests}
             named = sorted(name for name in names if not name.startswith('sha256:'))
             if may_go(map(records.get, named), names, used, wanted, self.kept):
-                self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=one.id)), 'Empty')
+                try:
+                    self.store.cri('RemoveImage', 'ImageRequest', dict(image=dict(image=one.id)), 'Empty')
+                except Failure as failure:
+                    self.report.line(named[0], 'failed', failure)
+                    continue
                 tag = first([name for name in named if '@' not in name], named[0])
                 self.report.line(tag, 'removed', digest=first(one.digests(), ''), bytes=one.size)
 

@@ -233,3 +233,60 @@ def test_drawn_lives_of_a_node_never_lose_what_is_not_ours(program, node):
             before = {name for name, one in node.records.items() if one['digest'] in digests}
             node.run(f'{APP}?newest={draw.randint(1, 3)}&include=v*&include=stable')
             assert before <= set(node.records), (SEED, before - set(node.records))
+
+
+# ---- Records as nobody expects them ----
+
+WRITTEN = 'cdk-eks-image-prefetcher/written'
+
+
+@pytest.mark.parametrize('written', [
+    'garbage', 'nan', 'inf', '-1.0', '1e999', '12', '0x1p3', '١.٢', ' ', '9' * 400 + '.0', 'True', '1_0.0',
+])
+def test_a_mark_of_time_that_is_none_of_ours_means_somebody_else_pinned_it(brought, written):
+    for name in f'{APP}:v1', f'{APP}@{digest(1)}':
+        brought.records[name]['labels'][WRITTEN] = written
+    for number, ran in enumerate([brought.run(f'{APP}?newest=1', seconds=5), *fall_out(brought)]):
+        assert (ran.code, ran.summary.get('error')) == (0, None) and 'reason' not in ran.lines[0], number
+    assert f'{APP}:v1' in brought.names()
+
+
+@pytest.mark.parametrize('name', [
+    '', 'nginx', 'nginx:latest', f'{APP}:v9@{digest(9)}', f'{APP}@', '@', ':', '/', f'{APP}:', 'a b', '\0', 'é' * 300,
+])
+def test_a_name_in_an_odd_form_costs_no_other(brought, name):
+    brought.bring(name, digest(9), {OWNER + 'one': 'newest+pinned', PIN: 'pinned', OWNER + 'two': 'released', OWNER: '',
+                                    WRITTEN: '1.0'})
+    ran = fall_out(brought)[-1]
+    assert ran.outcomes[f'{APP}:v2'] == 'present' and f'{APP}:v1' not in brought.names()
+
+
+def test_a_record_without_a_target_costs_no_other(brought, monkeypatch):
+    listed = brought.images_v1_Images_List
+    monkeypatch.setattr(brought, 'images_v1_Images_List', lambda sent, watch: dict(
+        images=[dict(name='quay.io/half:v1', labels=[dict(key=OWNER + 'two', value='newest')]), *listed(sent, watch)['images']]))
+    assert fall_out(brought)[-1].code == 0
+    assert f'{APP}:v1' not in brought.names()
+
+
+@pytest.mark.parametrize('call', ['images_v1_Images_Update', 'ImageService_RemoveImage'])
+def test_an_image_that_cannot_be_let_go_of_or_removed_is_named_and_costs_no_other(program, brought, monkeypatch, call):
+    other = f'{HOST}/other'
+    brought.push(other, 'v1', 7)
+    brought.run(f'{APP}?newest=1', f'{other}?newest=1')
+    work, refused = getattr(brought, call), []
+
+    def refuse(sent, watch):
+        image = sent['image'][0]
+        if (image.get('name') or image['image'])[0] in (f'{APP}:v1', f'{APP}@{digest(1)}', brought.image_id(digest(1))):
+            refused.append(call)
+            raise program.Failure('not found', 5)
+        return work(sent, watch)
+
+    brought.push(APP, 'v2', 2)
+    brought.push(other, 'v2', 8)
+    monkeypatch.setattr(brought, call, refuse)
+    runs = [brought.run(f'{APP}?newest=1', f'{other}?newest=1') for _ in range(3)]
+    assert refused and any(line['outcome'] == 'failed' and line['image'].startswith(APP) for ran in runs for line in ran.lines)
+    assert not any('error' in ran.summary for ran in runs)
+    assert f'{other}:v1' not in brought.names()

@@ -379,3 +379,111 @@ def test_registry_that_answers_nonsense_leaves_the_image_as_it_is(program, node)
     node.registry['quay.io/app:v1'] = program.Failure('HTTP 500')
     ran = node.run('quay.io/app:v1')
     assert ran.outcomes == {'quay.io/app:v1': 'present'} and 'cannot ask whether it has moved' in ran.reason('quay.io/app:v1')
+
+
+# ---- Answers of ECR and of the metadata service in odd forms ----
+
+GOOD = dict(imageDigest=digest(3), imageTags=['v1'], imagePushedAt=3.0, imageSizeInBytes=3)
+
+
+@pytest.mark.parametrize('change', [
+    dict(imageTags=7), dict(imageTags=[7]), dict(imageTags=['a', None]), dict(imageTags={'a': 1}), dict(imageDigest=None),
+    dict(imageDigest=7), dict(imageDigest=[]), dict(imageSizeInBytes='much'), dict(imageSizeInBytes=[1]),
+    dict(imageSizeInBytes=float('nan')), dict(imageSizeInBytes=float('inf')), dict(imageManifestMediaType=[]),
+    dict(imagePushedAt='2026-01-01'),
+    dict(imagePushedAt=None), dict(imagePushedAt=float('nan')), dict(imageStatus=7), dict(registryId='1'), dict(imageTags=None),
+])
+@pytest.mark.parametrize('word', ['?newest=1', ':v1'])
+def test_a_detail_in_an_odd_form_costs_its_repository_at_most_and_no_time(program, node, monkeypatch, change, word):
+    node.push(f'{HOST}/good', 'v1', 1)
+    call = program.Aws.call
+
+    def odd(aws, service, endpoint, region, target, question, seconds=10):
+        if question['repositoryName'] == 'odd':
+            return dict(imageDetails=[dict(GOOD, **change)])
+        return call(aws, service, endpoint, region, target, question, seconds)
+
+    monkeypatch.setattr(program.Aws, 'call', odd)
+    started = time.monotonic()
+    ran = node.run(f'{HOST}/odd{word}', f'{HOST}/good?newest=1')
+    assert ran.outcomes[f'{HOST}/good:v1'] == 'pulled' and time.monotonic() - started < 5
+    assert all(line['image'] for line in ran.lines)
+
+
+def test_whatever_a_question_meets_its_images_do_not_wait_for_the_time_limit(program, node, monkeypatch):
+    monkeypatch.setattr(program.Prefetch, 'known', lambda *_: 1 / 0)
+    node.push(f'{HOST}/app', 'v1', 1)
+    started = time.monotonic()
+    ran = node.run(f'{HOST}/app:v1', 'quay.io/app:v1')
+    assert ran.outcomes[f'{HOST}/app:v1'] == ran.outcomes['quay.io/app:v1'] == 'failed' and time.monotonic() - started < 5
+    assert 'ZeroDivisionError' in ran.reason('quay.io/app:v1')
+
+
+@pytest.mark.parametrize('token', [lambda asked: 'same', lambda asked: str(asked % 2), str])
+def test_a_listing_ends_whatever_token_comes_next(program, node, monkeypatch, token):
+    asked = []
+
+    def loop(*_, **__):
+        asked.append(1)
+        return dict(imageDetails=[], nextToken=token(len(asked)))
+
+    monkeypatch.setattr(program.Aws, 'call', loop)
+    started = time.monotonic()
+    ran = node.run(f'{HOST}/app?newest=1')
+    assert ran.reason(f'{HOST}/app') == f'DescribeImages of {HOST}/app does not end'
+    assert time.monotonic() - started < 5
+
+
+def test_empty_pages_between_are_read_on(program, node, monkeypatch):
+    pages = [dict(imageDetails=[], nextToken='1'), dict(imageDetails=[GOOD], nextToken='2'), dict(imageDetails=[])]
+    node.push(f'{HOST}/app', 'v1', 3)
+    monkeypatch.setattr(program.Aws, 'call', lambda *_, **__: pages.pop(0))
+    assert node.run(f'{HOST}/app?newest=1').outcomes == {f'{HOST}/app:v1': 'pulled'}
+
+
+ROLE = dict(Code='Success', AccessKeyId='a', SecretAccessKey='b', Token='c')
+
+
+def metadata(program, monkeypatch, *answers):
+    """The keys of a metadata service that gives these answers about the role, or a status, one after the other."""
+    left, asked = list(answers), []
+
+    def request(http, method, url, headers, body='', seconds=10, *options):
+        asked.append((method, url))
+        said = f'session-{len(asked)}' if method == 'PUT' else 'node' if url.endswith('/') else left.pop(0)
+        return program.Answer(said, {}, b'') if isinstance(said, int) else program.Answer(200, {}, said.encode())
+
+    monkeypatch.setattr(program.Http, 'request', request)
+    for name in [name for name in os.environ if name.startswith('AWS_')]:
+        monkeypatch.delenv(name)
+    return program.Aws(program.Http(program.Deadline(20)), program.Report()), asked
+
+
+@pytest.mark.parametrize('said', [
+    '', '<html>', 'null', '[]', '{}', '7', json.dumps(dict(Code='Failed')), 404, 500, 401,
+    *[json.dumps(dict(ROLE, **{name: value})) for name in (
+        'AccessKeyId', 'SecretAccessKey', 'Token') for value in (None, 7, [], {})],
+])
+def test_what_is_no_key_is_a_failure_that_may_pass(program, monkeypatch, said):
+    aws, _ = metadata(program, monkeypatch, said, json.dumps(ROLE))
+    with pytest.raises(program.Failure) as failure:
+        aws.credentials()
+    assert failure.value.transient
+    assert aws.credentials() == ('a', 'b', 'c')
+
+
+def test_a_session_that_is_refused_is_made_anew(program, monkeypatch):
+    aws, asked = metadata(program, monkeypatch, 401, json.dumps(ROLE))
+    with pytest.raises(program.Failure):
+        aws.credentials()
+    aws.credentials()
+    assert [method for method, _ in asked].count('PUT') == 2
+
+
+@pytest.mark.parametrize('value, usage', [(None, 84), (85, 84), (100, 100), (0, 100), ('85', 100), (1, 0), (-1, 100), ([], 100)])
+def test_the_threshold_of_the_kubelet_in_odd_forms(program, monkeypatch, value, usage):
+    monkeypatch.setattr(program, 'config_files', lambda path, *_: [] if path.endswith('.d') else [path])
+    monkeypatch.setattr(program, 'read_trusted', lambda path: json.dumps(dict(imageGCHighThresholdPercent=value)))
+    node = program.Node()
+    node.read_endpoints()
+    assert node.max_usage == usage
