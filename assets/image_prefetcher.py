@@ -38,7 +38,6 @@ import threading
 import time
 import urllib.parse
 from calendar import timegm
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
@@ -107,13 +106,12 @@ def parse_reference(text: str) -> Reference | None:
     return reference if len(reference.path) <= LONGEST_PATH else None
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """HOST/path,path?newest=N&include=PATTERN&exclude=PATTERN"""
 
     host: str
     paths: tuple[str, ...]
-    count: int
+    keep: int
     include: tuple[str, ...]
     exclude: tuple[str, ...]
 
@@ -148,8 +146,7 @@ def arrivals(words: Iterable[Word], pushed: str) -> list[Reference]:
                              and word.tag == one.tag and word.place == one.place]
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(NamedTuple):
     moment: str
     owner: str
     revision: str
@@ -1056,7 +1053,7 @@ def newest(selection: Selection, details: Iterable[Mapping[str, Json]], before: 
             found.append(Detail(float(pushed) if isinstance(pushed, (int, float)) else 0, str(one['imageDigest']),
                                 int(one.get('imageSizeInBytes') or 0), tags))
     found.sort(key=lambda one: (one.pushed, one.digest), reverse=True)
-    return [one for at, one in enumerate(found) if at < selection.count + SPARE or set(one.tags) & set(selection.include)]
+    return [one for at, one in enumerate(found) if at < selection.keep + SPARE or set(one.tags) & set(selection.include)]
 
 
 def endpoint_of(fips: str, region: str, suffix: str) -> str:
@@ -1426,6 +1423,14 @@ class Memory:
 
 # ---- One run ----
 
+def in_advance(question: Callable[..., object], *about: object) -> None:
+    """Of what remembers the answer: whoever needs it asks again, and says what is wrong."""
+    try:
+        question(*about)
+    except Exception:
+        pass
+
+
 class Prefetch:
     """Brings the wanted images: asks about them and pulls side by side, each as soon as it is known."""
 
@@ -1508,13 +1513,7 @@ class Prefetch:
         self.questions.sort(key=lambda one: one[0], reverse=True)
         # Where something must be pulled, its token is asked for beside the questions and not after them.
         for image in {image.host: image for image in self.in_order()[::-1] if image.name not in self.present}.values():
-            threading.Thread(target=self.ask_credentials, args=[image], daemon=True).start()
-
-    def ask_credentials(self, image: Image) -> None:
-        try:
-            self.credentials.of(image.reference)
-        except Exception:
-            pass  # the pull asks again, and says what is wrong
+            threading.Thread(target=in_advance, args=[self.credentials.of, image.reference], daemon=True).start()
 
     def add(self, reference: Reference, order: Order, source: str, digest: str = '', size: int = 0) -> Image:
         image = Image(reference, order, source, digest, size)
@@ -1601,12 +1600,12 @@ class Prefetch:
         taken, spares = 0, []
         for rank, one in enumerate(ranked):
             literal = [tag for tag in one.tags if tag in selection.include]
-            tags = list(one.tags) if taken < selection.count else literal
-            if one.digest in self.foreign.facts and taken < selection.count:
+            tags = list(one.tags) if taken < selection.keep else literal
+            if one.digest in self.foreign.facts and taken < selection.keep:
                 self.kept.add(repository)
                 self.report.line(f'{repository}:{tags[0]}', 'skipped', self.foreign.facts[one.digest], digest=one.digest)
                 continue
-            if taken >= selection.count and not literal:
+            if taken >= selection.keep and not literal:
                 spares.append(one)
             taken += 1
             self.choose_tags(repository, (*order, rank), one, tags)
@@ -2026,6 +2025,8 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
     summary['endpoint'] = node.images
     if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
+    if any(ECR_HOST.fullmatch(word.host) for word in parameters.words):
+        threading.Thread(target=in_advance, args=[aws.credentials], daemon=True).start()
     lock(deadline)
     write_file(STATE + '/joined')  # later runs since this boot may wait their turn
     one = Prefetch(parameters, report, deadline, node, aws)

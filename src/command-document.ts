@@ -127,13 +127,16 @@ export class CommandDocument extends Construct {
   }
 }
 
-/** Python reads the program from its standard input, and the settings from file descriptor 3. Arguments are the boot gate's. */
+/**
+ * Python reads the program from its standard input, and the settings from file descriptor 3. Arguments are the boot gate's.
+ * Isolated (-I): of no folder or variable that somebody set; without site packages (-S).
+ */
 function script(settings: string[]): string[] {
   // Agents older than 3.3.2746 paste parameters in instead of exporting them.
   const exportForOldAgents = Object.keys(RUN_TIME_PARAMETERS_OF_COMMAND).map(name => `if [ -z "\${SSM_${name}+x}" ]; then export SSM_${name}="{{ ${name} }}"; fi`);
   return [
     ...exportForOldAgents,
-    "exec python3 - \"$@\" 3<<'SETTINGS' <<'PROGRAM'",
+    "exec python3 -IS - \"$@\" 3<<'SETTINGS' <<'PROGRAM'",
     ...settings,
     'SETTINGS',
     '# assets/image_prefetcher.py of cdk-eks-image-prefetcher, compressed: a document has no room for it as it is.',

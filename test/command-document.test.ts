@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { CfnParameter } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
@@ -24,7 +25,7 @@ function run(script: string, ...args: string[]): { args: string[]; settings: str
 
 test('hands its settings over on file descriptor 3, a line each, and passes the boot gate\'s arguments on', () => {
   const { args, settings, program } = run(scriptOf(contentOf({ images: images(2), parallelPulls: 4 })), 'gate', '120');
-  expect(args).toEqual(['-', 'gate', '120']);
+  expect(args).toEqual(['-IS', '-', 'gate', '120']);
   expect(settings.split('\n').map(line => line.split('=')[0])).toEqual(
     ['Owner', 'Revision', 'ParallelPulls', 'PinImages', 'MaxDiskUsage', 'TimeoutSeconds', 'LogGroup', 'Region', 'Image', 'Image', '']);
   expect(settings).toContain('ParallelPulls=4\n');
@@ -33,6 +34,23 @@ test('hands its settings over on file descriptor 3, a line each, and passes the 
   expect(unpacked.stdout).toBe(NODE_PROGRAM);
   // Neither a parameter of Systems Manager nor one of CloudFormation.
   expect(carried).not.toMatch(/\{\{|\}\}|\$\{/);
+});
+
+test('imports nothing of the folder it is started in, nor of one that a variable names', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'import-'));
+  try {
+    const canary = path.join(folder, 'canary');
+    for (const name of ['base64', 'gzip', 'json', 'sitecustomize', 'usercustomize']) {
+      fs.writeFileSync(path.join(folder, `${name}.py`), `open(${JSON.stringify(canary)}, 'a').write(${JSON.stringify(name)})\n`);
+    }
+    const { status, stdout } = spawnSync('bash', ['-c', scriptOf(contentOf({ images: images(2) }))], {
+      cwd: folder, env: { ...process.env, PYTHONPATH: folder }, encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: expect.stringContaining('allowed is what matches') });
+    expect(fs.existsSync(canary)).toBe(false);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 test('of 100 images takes at most 75 % of what Systems Manager takes, as CloudFormation sends it', () => {

@@ -17,7 +17,7 @@ After=containerd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=-/bin/sh -c '/usr/bin/timeout --kill-after=5 @SECONDS@ /usr/bin/python3 /usr/local/lib/cdk-eks-image-prefetcher/boot_gate.py @DOCUMENT@ @REGION@ @SUFFIX@ @SECONDS@ || echo "exit code $$?: images are missing, the kubelet starts without them"'
+ExecStart=-/bin/sh -c '/usr/bin/timeout --kill-after=5 @SECONDS@ /usr/bin/python3 -IS /usr/local/lib/cdk-eks-image-prefetcher/boot_gate.py @DOCUMENT@ @REGION@ @SUFFIX@ @SECONDS@ || echo "exit code $$?: images are missing, the kubelet starts without them"'
 TimeoutStartSec=infinity
 UNIT
 

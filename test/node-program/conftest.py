@@ -70,6 +70,7 @@ class FakeNode:
         self.tmp_path = tmp_path
         monkeypatch.setattr(program, 'grpc', self.grpc)
         monkeypatch.setattr(program.Aws, 'call', self.aws)
+        monkeypatch.setattr(program.Aws, 'credentials', lambda aws: None)
         monkeypatch.setattr(program.Http, 'request', self.http)
         monkeypatch.setattr(program.Disk, 'room', lambda disk: self.room)
         monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, [], {}))
