@@ -3,10 +3,11 @@ import { median } from './statistics';
 
 export type Samples = Record<string, number[]>;
 
-/** What must be reached: at most `ratio` times the reference, and `plus` in the samples' unit on top. */
+/** What must be reached: at most `ratio` times the reference, and `plus` in the samples' unit on top; and never more than `over` beyond it. */
 export interface Limit {
   readonly ratio: number;
   readonly plus?: number;
+  readonly over?: number;
 }
 
 export interface Measured {
@@ -51,6 +52,7 @@ export function toResult({ name, what, against, limit }: Row, measured: Measured
   return { name, what, against, ratio, limit, reached: isReached(subject, reference, limit), ...measured };
 }
 
-function isReached(subject: number[], reference: number[], { ratio, plus = 0 }: Limit): boolean {
-  return median(subject.map((value, at) => value - ratio * reference[at % reference.length])) <= plus;
+function isReached(subject: number[], reference: number[], { ratio, plus = 0, over = Infinity }: Limit): boolean {
+  const beyond = (times: number) => median(subject.map((value, at) => value - times * reference[at % reference.length]));
+  return beyond(ratio) <= plus && beyond(1) <= over;
 }

@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { Flame } from './series';
 import { onOneNode } from './series';
 import { runOk } from '../../testbed/engines/processes';
 import type { Bed } from '../bed';
@@ -18,7 +19,8 @@ export function missingForFlame(): string[] {
   return spawnSync('perf', ['--version']).status === 0 ? [] : ['`perf` is not installed'];
 }
 
-export function flame(bed: Bed, write: boolean): Promise<void> {
+/** Draws the picture, and gives each kind of work its share. */
+export function flame(bed: Bed, write: boolean): Promise<Flame> {
   return onOneNode(bed, 'LimitFlame', async node => {
     const { reference } = await bed.pushLarge('limitflame');
     await settle();
@@ -37,10 +39,10 @@ export function flame(bed: Bed, write: boolean): Promise<void> {
     const picture = flameGraph(
       `Where containerd spends its processor time when it pulls ${bed.sizes.megabytes} MB in ${bed.sizes.layers} layers`,
       `${seconds.toFixed(1)} s of one core in all; callers above, as wide as their share of the time`, stacks);
-    process.stdout.write(`flame: ${seconds.toFixed(1)} s of one core\n${shares(stacks)}`);
     if (write) {
       fs.writeFileSync(PICTURE, picture);
     }
+    return { seconds, shares: shares(stacks) };
   });
 }
 
@@ -67,12 +69,12 @@ const KINDS: Record<string, RegExp> = {
 };
 
 /** Share of each kind of work; the first that a stack names counts. */
-function shares(stacks: Map<string, number>): string {
-  const counts = new Map<string, number>();
+function shares(stacks: Map<string, number>): Flame['shares'] {
+  const counts: Record<string, number> = {};
   for (const [stack, count] of stacks) {
-    const kind = Object.entries(KINDS).find(([, pattern]) => pattern.test(stack))?.[0] ?? 'else';
-    counts.set(kind, (counts.get(kind) ?? 0) + count);
+    const kind = Object.entries(KINDS).find(([, pattern]) => pattern.test(stack))?.[0] ?? 'something else';
+    counts[kind] = (counts[kind] ?? 0) + count;
   }
-  const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  return [...counts].sort((left, right) => right[1] - left[1]).map(([kind, count]) => `  ${kind.padEnd(40)} ${(100 * count / all).toFixed(0)} %\n`).join('');
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return Object.fromEntries(Object.entries(counts).sort(([, left], [, right]) => right - left).map(([kind, count]) => [kind, count / all]));
 }

@@ -6,14 +6,14 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { flame, missingForFlame } from './flame';
 import { formats } from './formats';
-import type { LimitResults, Series } from './series';
+import type { Flame, LimitResults, Series } from './series';
 import { layers, parallelPulls, parts, rate, sizes } from './series';
 import { containerdSettings } from './settings';
 import { soci } from './soci';
 import { missingForNodes } from '../../testbed/engines';
 import { Bed, FULL, QUICK } from '../bed';
 import { machine } from '../machine';
-import { writeNumbers } from '../numbers';
+import { flameInWords, writeNumbers } from '../numbers';
 import { median } from '../statistics';
 
 process.env.CDK_VALIDATION = 'false';
@@ -36,11 +36,13 @@ async function main(): Promise<void> {
 
   const where = await machine();
   const measured: LimitResults['series'][number][] = [];
+  let flamed: Flame | undefined;
   const bed = await Bed.start(quick ? QUICK : { ...FULL, rounds: 3 });
   try {
     const wanted = (name: string) => names.length === 0 || names.includes(name);
     if (wanted(FLAME) && possible(FLAME, missingForFlame())) {
-      await flame(bed, !quick);
+      flamed = await flame(bed, !quick);
+      process.stdout.write(`${FLAME}: ${flameInWords(flamed)}\n`);
     }
     for (const { name, what, measure, missing: missingFor } of SERIES.filter(series => wanted(series.name))) {
       if (!possible(name, missingFor?.() ?? [])) {
@@ -54,7 +56,7 @@ async function main(): Promise<void> {
     await bed.stop();
   }
   if (!quick) {
-    write({ machine: where, series: measured });
+    write({ flame: flamed, machine: where, series: measured });
   }
 }
 
@@ -66,10 +68,10 @@ function possible(name: string, missing: string[]): boolean {
 }
 
 /** Series that were not measured this time stay as they are. */
-function write({ machine: where, series }: LimitResults): void {
-  const before = fs.existsSync(RESULTS) ? (JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as LimitResults).series : [];
-  const all = SERIES.flatMap(({ name }) => series.find(one => one.name === name) ?? before.find(one => one.name === name) ?? []);
-  fs.writeFileSync(RESULTS, `${JSON.stringify({ machine: where, series: all }, undefined, 2)}\n`);
+function write({ machine: where, series, flame: flamed }: LimitResults): void {
+  const before = fs.existsSync(RESULTS) ? JSON.parse(fs.readFileSync(RESULTS, 'utf8')) as LimitResults : { series: [], flame: undefined };
+  const all = SERIES.flatMap(({ name }) => series.find(one => one.name === name) ?? before.series.find(one => one.name === name) ?? []);
+  fs.writeFileSync(RESULTS, `${JSON.stringify({ machine: where, flame: flamed ?? before.flame, series: all }, undefined, 2)}\n`);
   writeNumbers();
 }
 

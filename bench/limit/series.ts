@@ -20,8 +20,15 @@ export interface Series {
   measure(bed: Bed): Promise<Point[]>;
 }
 
+/** What containerd's processor time goes into. */
+export interface Flame {
+  readonly seconds: number;
+  readonly shares: Record<string, number>;
+}
+
 /** bench/limit/results.json. */
 export interface LimitResults {
+  readonly flame?: Flame;
   readonly machine: Record<string, string | number>;
   readonly series: { readonly name: string; readonly what: string; readonly points: Point[] }[];
 }

@@ -1,30 +1,18 @@
 import type { Deployment } from '../../testbed/deployment';
 import type { Node, PushedImage } from '../../testbed/engines';
-import { canMatchEvents, silentHost, waitFor } from '../../testbed/engines';
+import { canMatchEvents, silentHost } from '../../testbed/engines';
 import { forget, pushRuns } from '../bed';
 import { inTurns } from '../pairs';
 import type { Row } from '../row';
+import type { UntilUsable } from '../usable';
+import { untilUsable } from '../usable';
 
 const HOST = 'logs.silent.example';
 
-/** Waits in the node, without asking again and again, until containerd says that it has made that image. */
-const WATCH = `
-exec 3< <(exec ctr --namespace k8s.io events)
-grep --max-count=1 "/images/create .*$1" <&3
-kill $!
-`;
-
-/** Seconds from the push to an image that the node's CRI has, and those of the whole run. */
-async function pushTo(deployment: Deployment, node: Node, pushed: PushedImage): Promise<{ usable: number; whole: number }> {
+/** From the push, to that node alone. */
+function pushTo(deployment: Deployment, node: Node, pushed: PushedImage): Promise<UntilUsable> {
   deployment.fleet.splice(0, Infinity, node);
-  const created = node.exec(['bash', '-c', WATCH, 'watch', pushed.reference]);
-  await waitFor('containerd\'s events to be watched', () => node.processes().some(({ argv }) => argv[0] === 'ctr' && argv.includes('events')) || undefined);
-  const began = process.hrtime.bigint();
-  const seconds = () => Number(process.hrtime.bigint() - began) / 1e9;
-  const running = pushRuns(deployment, pushed).then(seconds);
-  await created;
-  await waitFor(`the CRI of ${node.name} to have ${pushed.reference}`, async () => await node.imageStatus(pushed.reference) !== undefined || undefined);
-  return { usable: seconds(), whole: await running };
+  return untilUsable(node, pushed.reference, () => pushRuns(deployment, pushed));
 }
 
 export const withoutLogs: Row = {

@@ -18,6 +18,9 @@ test.each<[Limit, boolean]>([
   [{ ratio: 1.5 }, true],
   [{ ratio: 1, plus: 5 }, true],
   [{ ratio: 1, plus: 4.9 }, false],
+  [{ ratio: 1.5, over: 5 }, true],
+  [{ ratio: 1.6, over: 4.9 }, false],
+  [{ ratio: 1.4, over: 5 }, false],
 ])('15 against 10 is within %j: %s', (limit, reached) => {
   expect(toResult(row(limit), { samples: { a: [15, 15, 15], b: [10, 10, 10] }, unit: 's' }).reached).toBe(reached);
 });
