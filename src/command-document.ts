@@ -113,10 +113,10 @@ export class CommandDocument extends Construct {
           runCommand: script([
             `Owner=${settings.owner}`,
             `Revision=${revision}`,
-            `ParallelPulls=${Tokenization.stringifyNumber(settings.parallelPulls)}`,
+            `ParallelPulls=${onOneLine(Tokenization.stringifyNumber(settings.parallelPulls))}`,
             `PinImages=${settings.pinImages}`,
-            `MaxDiskUsage=${Tokenization.stringifyNumber(settings.maxDiskUsage)}`,
-            `TimeoutSeconds=${seconds}`,
+            `MaxDiskUsage=${onOneLine(Tokenization.stringifyNumber(settings.maxDiskUsage))}`,
+            `TimeoutSeconds=${onOneLine(seconds)}`,
             `LogGroup=${onOneLine(settings.logGroupName)}`,
             `Region=${Stack.of(this).region}`,
             ...images.map(image => `Image=${image}`),
@@ -161,9 +161,9 @@ function packed(program: string): string {
 const PACKED = packed(NODE_PROGRAM);
 const UNPACK = `gzip.decompress(base64.b85decode('${PACKED}'))${SHORTHAND.map(({ words, code }) => `.replace(b'\\${code.toString(8)}', b${JSON.stringify(words).replace(/"/g, "'")})`).join('')}`;
 
-/** A value that is known only at deployment must not be able to end its line, and with it the here-document: the node program refuses a \\. */
+/** A value that comes from elsewhere must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {
-  return Token.isUnresolved(value) ? Fn.join('\\n', Fn.split('\n', value)) : value;
+  return Token.isUnresolved(value) ? Fn.join('\\n', Fn.split('\n', value)) : value.replace(/\n/g, '\\n');
 }
 
 /**

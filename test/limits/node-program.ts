@@ -9,6 +9,17 @@ export function whyNoNodeProgram(): string | undefined {
   return spawnSync('python3', ['--version']).status === 0 ? undefined : 'there is no python3 on the PATH';
 }
 
+/** Settings of a run that are right. */
+export const SETTINGS: Record<string, string> = {
+  Owner: 'one', Revision: '0123456789abcdef', ParallelPulls: '2', PinImages: 'true', MaxDiskUsage: '75', TimeoutSeconds: '600', LogGroup: 'group', Region: 'us-east-1',
+};
+
+/** The question what the node program takes a run for, of which these are the environment, the settings and the wanted list. */
+export function run(environment: Record<string, string>, settings = SETTINGS, images: string[] = []) {
+  const lines = [...Object.entries(settings).map(([name, value]) => `${name}=${value}`), ...images.map(image => `Image=${image}`)];
+  return { settings: lines.map(line => `${line}\n`).join(''), environment };
+}
+
 /** What the node program makes of each question, which is of a kind that node_program_driver.py knows: one process answers all. */
 export function askNodeProgram<T>(kind: 'wanted' | 'read' | 'run' | 'names', questions: unknown[]): T[] {
   const { status, stdout, stderr } = spawnSync('python3', [DRIVER, PROGRAM], {
