@@ -96,6 +96,12 @@ const testLimits = project.addTask('test:limits', {
   env: { JEST_JUNIT_OUTPUT_NAME: 'junit-limits.xml' },
   receiveArgs: true,
 });
+project.addTask('test:fuzz', {
+  description: 'The tests of hostile input among those of the limits, with ten times as many events and values',
+  exec: 'jest --runInBand --testPathPatterns \'/test/limits/(hostile-|parameter-|reference-)\'',
+  env: { FUZZ: 'full', JEST_JUNIT_OUTPUT_NAME: 'junit-fuzz.xml' },
+  receiveArgs: true,
+});
 const testNodes = project.addTask('test:nodes', {
   description: 'From app.synth() to real pods on real containerd',
   exec: 'jest --runInBand --testPathPatterns /test/nodes/',

@@ -1,7 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
 import * as fc from 'fast-check';
-import { askNodeProgram, whyNoNodeProgram } from './node-program';
-import { newStack, prefetch, settingsOf } from '../fixture';
+import { howMany, spoiled } from './fuzz';
+import { askNodeProgram, run, SETTINGS, whyNoNodeProgram } from './node-program';
+import type { ImagePrefetcherProps } from '../../src';
+import { ImageSelection, NodeSelection } from '../../src';
+import { REGION as REGION_PATTERN } from '../../src/ecr-hosts';
+import { validateDigest, validateRepositoryName, validateTag } from '../../src/image-reference';
+import { isKnownLater } from '../../src/known-later';
+import { validateTagFilter } from '../../src/tag-patterns';
+import { validateProps } from '../../src/validate-props';
+import { newCluster, newStack, prefetch, settingsOf } from '../fixture';
 
 const skipped = whyNoNodeProgram();
 if (skipped) {
@@ -10,6 +18,7 @@ if (skipped) {
 
 const SEED = Number(process.env.PARAMETER_SEED ?? Date.now() % 2 ** 31);
 const DRAWS = 4_000;
+const HOSTILE = howMany(1_000, 20_000);
 const APPS = 40;
 const HOST = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
 
@@ -32,15 +41,6 @@ function documents() {
   return { command: parametersOf('Command'), runbook: parametersOf('Automation') };
 }
 
-const SETTINGS: Record<string, string> = {
-  Owner: 'one', Revision: '0123456789abcdef', ParallelPulls: '2', PinImages: 'true', MaxDiskUsage: '75', TimeoutSeconds: '600', LogGroup: 'group', Region: 'us-east-1',
-};
-
-function lines(settings: Record<string, string>, images: string[] = []): string {
-  return [...Object.entries(settings).map(([name, value]) => `${name}=${value}`), ...images.map(image => `Image=${image}`)].map(line => `${line}\n`).join('');
-}
-
-const run = (environment: Record<string, string>, settings = SETTINGS, images: string[] = []) => ({ settings: lines(settings, images), environment });
 const text = (characters: string, maxLength: number, minLength = 0) => fc.string({ unit: fc.constantFrom(...characters), minLength, maxLength });
 
 /** Values that are right, nearly right, and wrong. */
@@ -58,6 +58,83 @@ const drawn: Record<string, fc.Arbitrary<string>> = {
   StartDelaySeconds: fc.oneof(fc.integer({ min: -3, max: 130 }).map(String), fc.constantFrom('', '00', '1.0', '1e1', ' 1', '٣')),
 };
 
+function say(name: string, taken: [byUs: boolean, byNode: boolean][]): void {
+  const [byUs, byNode] = [0, 1].map(side => taken.filter(one => one[side]).length);
+  process.stdout.write(`${name}: ${taken.length} values, ${byUs} taken by document or synth, ${byNode} by the node program, PARAMETER_SEED=${SEED}\n`);
+}
+
+/** Whether a check at synth has nothing to say. */
+function passes(check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const stackOfProps = newStack();
+const [cluster, nodes, images] = [newCluster(stackOfProps), [NodeSelection.nodegroupNames(['a'])], [ImageSelection.registry('a')]];
+const takesNumber = (prop: (number: number) => Partial<ImagePrefetcherProps>) => (value: string) => String(Number(value)) === value
+  && passes(() => validateProps(stackOfProps, { cluster, nodes, images, reconcile: false, ...prop(Number(value)) }));
+/** As the document has it: a value that could end its line would end the here-document. */
+const onOneLine = (value: string) => value.replaceAll('\n', '\\n');
+
+/** What is told to the node program: right values, what is taken or written at synth, and what of the rest the node may take. */
+interface Held {
+  readonly right: fc.Arbitrary<string>;
+  readonly atSynth: (value: string) => boolean;
+  readonly onlyOnNode?: (value: string) => boolean;
+  /** For what is a part of an image name. */
+  readonly image?: (value: string) => string;
+}
+
+const HELD: Record<string, Held> = {
+  Owner: {
+    right: text('aZ09-', 66, 1),
+    atSynth: value => /^[A-Za-z0-9-]{1,64}$/.test(value),
+    onlyOnNode: value => /^[\w.-]+$/.test(value),
+  },
+  Revision: { right: text('0af', 16, 16), atSynth: value => /^([0-9a-f]{16})?$/.test(value) },
+  ParallelPulls: { right: fc.integer({ min: -1, max: 18 }).map(String), atSynth: takesNumber(parallelPulls => ({ parallelPulls })) },
+  PinImages: { right: fc.boolean().map(String), atSynth: value => ['true', 'false'].includes(value) },
+  MaxDiskUsage: {
+    right: fc.integer({ min: -1, max: 102 }).map(String),
+    atSynth: takesNumber(maxDiskUsage => ({ maxDiskUsage })),
+    onlyOnNode: value => /^(8[5-9]|9[0-9]|100)$/.test(value),
+  },
+  TimeoutSeconds: {
+    right: fc.oneof(fc.integer({ min: 58, max: 172_802 }), fc.constantFrom(59, 60, 172_800, 172_801)).map(String),
+    atSynth: takesNumber(seconds => ({ timeout: Duration.seconds(seconds) })),
+  },
+  // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+  LogGroup: { right: text('aZ09._/#-', 20), atSynth: value => /^[.\-_/#A-Za-z0-9]{0,512}$/.test(value) },
+  Region: {
+    right: fc.constantFrom('us-east-1', 'ap-southeast-7', 'us-gov-west-1', 'eusc-de-east-1', 'us-isof-south-1', ''),
+    atSynth: value => new RegExp(`^(${REGION_PATTERN})?$`).test(value),
+  },
+  Tag: { right: text('aZ0._-', 6, 1), atSynth: value => passes(() => validateTag(value)), image: value => `${HOST}/app:${value}` },
+  Repository: {
+    right: text('ab0', 5, 2),
+    atSynth: value => passes(() => validateRepositoryName(value)),
+    // ECR has none of a single character.
+    onlyOnNode: value => /^[a-z0-9]$/.test(value),
+    image: value => `${HOST}/${value}:v1`,
+  },
+  Digest: {
+    right: text('0af', 64, 64).map(digits => `sha256:${digits}`),
+    atSynth: value => passes(() => validateDigest(value)),
+    image: value => `${HOST}/app@${value}`,
+  },
+  Include: {
+    right: text('aZ0._-*', 6, 1),
+    atSynth: value => passes(() => validateTagFilter({ include: [value] })),
+    // What no tag can be, and one pattern more.
+    onlyOnNode: value => /^[\w.*-]+(&(in|ex)clude=[\w.*-]+)*$/.test(value),
+    image: value => `${HOST}/app?newest=1&include=${value}`,
+  },
+};
+
 (skipped ? describe.skip : describe)('parameters of a run', () => {
   const { command, runbook } = skipped ? { command: {}, runbook: {} } : documents();
   const takenByDocument = (name: string, value: string) => new RegExp(command[name].allowedPattern!).test(value);
@@ -69,10 +146,13 @@ const drawn: Record<string, fc.Arbitrary<string>> = {
   });
 
   test.each(Object.keys(drawn))('%s is taken by the node program just when the document takes it', name => {
-    process.stdout.write(`PARAMETER_SEED=${SEED}\n`);
-    const values = [...new Set(fc.sample(drawn[name], { seed: SEED, numRuns: DRAWS }))];
+    const hostile = fc.sample(spoiled(drawn[name]), { seed: SEED, numRuns: HOSTILE });
+    const values = [...new Set([...fc.sample(drawn[name], { seed: SEED, numRuns: DRAWS }), ...hostile])];
     const answers = askNodeProgram<Answer>('run', values.map(value => run({ [`SSM_${name}`]: value })));
     const cases = values.map((value, index) => ({ value, byDocument: takenByDocument(name, value), byNode: answers[index].error === undefined }));
+    say(name, cases.map(one => [one.byDocument, one.byNode]));
+    expect(answers.filter(({ error }) => error !== undefined && !error.startsWith(`${name} is `))).toEqual([]);
+    expect(cases.filter(({ value, byDocument, byNode }) => (byDocument || byNode) && !/^[A-Za-z0-9._/:-]*$/.test(value))).toEqual([]);
     for (const side of [true, false]) {
       expect(cases.filter(({ byNode }) => byNode === side).length).toBeGreaterThan(2);
     }
@@ -111,6 +191,20 @@ const drawn: Record<string, fc.Arbitrary<string>> = {
     expect(Images).not.toBe('');
     const [names] = askNodeProgram<{ settings: string[] }>('names', [null]);
     expect(names.settings.sort()).toEqual(Object.keys(settings).sort());
+  });
+
+  test.each(Object.keys(HELD))('and parts of image names: %s is taken by the node program when it is at synth', name => {
+    const { right, atSynth, onlyOnNode = () => false, image } = HELD[name];
+    const values = [...new Set(fc.sample(spoiled(right), { seed: SEED, numRuns: HOSTILE }))].filter(value => !isKnownLater(value));
+    const question = (value: string) => image ? run({}, SETTINGS, [image(value)]) : run({}, { ...SETTINGS, [name]: value });
+    const answers = askNodeProgram<Answer>('run', values.map(onOneLine).map(question));
+    const cases = values.map((value, index) => ({ value, atSynth: atSynth(value), onNode: answers[index].error === undefined }));
+    say(name, cases.map(one => [one.atSynth, one.onNode]));
+    for (const side of [true, false]) {
+      expect(cases.filter(({ onNode }) => onNode === side).length).toBeGreaterThan(1);
+    }
+    expect(cases.filter(one => one.atSynth !== one.onNode && !(one.onNode && onlyOnNode(one.value)))).toEqual([]);
+    expect(answers.filter(({ error }) => error !== undefined && !error.startsWith(`${image ? 'Image' : name} is `))).toEqual([]);
   });
 
   test('that are taken at synth are taken by the node program, with the same values, and no others are', () => {

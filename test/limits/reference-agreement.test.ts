@@ -1,9 +1,11 @@
 import * as fc from 'fast-check';
+import { howMany, spoiled } from './fuzz';
 import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import type { Reading } from './reference-reader';
 import { askReferenceReader, whyNoReferenceReader } from './reference-reader';
 import type { ParsedReference } from '../../src/image-reference';
 import { parseReference } from '../../src/image-reference';
+import { isKnownLater } from '../../src/known-later';
 
 const skipped = whyNoNodeProgram();
 if (skipped) {
@@ -16,6 +18,7 @@ if (noReader && !skipped) {
 
 const SEED = Number(process.env.REFERENCE_SEED ?? Date.now() % 2 ** 31);
 const NAMES = 20_000;
+const HOSTILE = howMany(2_000, 40_000);
 
 // Small alphabets, so that what is drawn is often right, or nearly.
 const text = (characters: string, maxLength: number) => fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength });
@@ -94,7 +97,8 @@ function isForRegistries({ host: registry, digest: hash }: Reading): boolean {
   let cases: Case[];
 
   beforeAll(() => {
-    const drawn = [...new Set(fc.sample(name, { seed: SEED, numRuns: NAMES }))];
+    const hostile = fc.sample(spoiled(name), { seed: SEED, numRuns: HOSTILE });
+    const drawn = [...new Set([...fc.sample(name, { seed: SEED, numRuns: NAMES }), ...hostile])].filter(each => !isKnownLater(each));
     const atSynth = drawn.map(readAtSynth);
     const words = atSynth.map(one => one && `${one.host}/${one.path}${one.digest ? `@${one.digest}` : `:${one.tag}`}`);
     const onNode = askNodeProgram<NodeReading>('read', [...words.map(word => word ?? ''), ...drawn]);
