@@ -23,7 +23,7 @@ if (skipped) {
 
 jest.setTimeout(600_000);
 
-const RUNS_OF_NAME = howMany(2, 100);
+const RUNS_OF_NAME = howMany(3, 100);
 /** Ends the settings, and is the program. */
 const WORST = '\nSETTINGS\nopen("canary","w")\nPROGRAM\n';
 /** What the `$` of Java's expressions passes over. */
@@ -98,7 +98,8 @@ interface Case {
    */
   function refused(right: fc.Arbitrary<string>, question: (value: string) => unknown): string[] {
     const drawn = fc.sample(fc.tuple(right, spoiled(right)), { seed: FUZZ_SEED, numRuns: RUNS_OF_NAME * 4 }).map(([one, other]) => [`${one}${WORST}`, other]);
-    const values = [drawn[0][0], ...new Set(drawn.map(([, value]) => Buffer.from(value.replaceAll('\0', '')).toString()))];
+    // What Python may take for the end of a line, too.
+    const values = [drawn[0][0], `${drawn[0][0].split('\n')[0]}\rx`, ...new Set(drawn.map(([, value]) => Buffer.from(value.replaceAll('\0', '')).toString()))];
     const answers = askNodeProgram<{ error?: string }>('run', values.map(question));
     return values.filter((value, index) => answers[index].error !== undefined && !/\{\{|\}\}/.test(value) && value.length < 2_000).slice(0, RUNS_OF_NAME);
   }

@@ -3,6 +3,7 @@ import { howMany, spoiled } from './fuzz';
 import { askNodeProgram, whyNoNodeProgram } from './node-program';
 import type { Reading } from './reference-reader';
 import { askReferenceReader, whyNoReferenceReader } from './reference-reader';
+import { ACCOUNT, DOMAIN, REGION, SERVICE } from '../../src/ecr-hosts';
 import type { ParsedReference } from '../../src/image-reference';
 import { parseReference } from '../../src/image-reference';
 import { isKnownLater } from '../../src/known-later';
@@ -87,10 +88,11 @@ function meaning(reading: Reading | undefined): Reading | undefined {
 const same = (left: unknown, right: unknown) => JSON.stringify(left) === JSON.stringify(right);
 const isError = (reading?: NodeReading) => reading === undefined || reading.error !== undefined;
 
-/** What this library leaves out although the kubelet reads it: hosts in capitals or by IPv6, ports that no host has, other digests. */
+/** What this library leaves out although the kubelet reads it: hosts in capitals or by IPv6, ports that no host has, a port of ECR's, other digests. */
 function isForRegistries({ host: registry, digest: hash }: Reading): boolean {
   const [, port = '0'] = /^[a-z0-9.-]+(?::([0-9]{1,5}))?$/.exec(registry ?? '') ?? [undefined, '65536'];
-  return Number(port) <= 65_535 && (hash === undefined || /^sha256:[a-f0-9]{64}$/.test(hash));
+  const isEcrWithPort = new RegExp(`^${ACCOUNT}\\.${SERVICE}\\.${REGION}\\.(?:${DOMAIN}):`).test(registry);
+  return Number(port) <= 65_535 && !isEcrWithPort && (hash === undefined || /^sha256:[a-f0-9]{64}$/.test(hash));
 }
 
 (skipped ? describe.skip : describe)('an image name', () => {
