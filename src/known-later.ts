@@ -7,9 +7,9 @@ const LIST_TOKEN = /#\{Token\[/;
 /** What CDK's lookups give at the first synth, before they were made: SSM parameters, and what is found by the Cloud Control API. */
 const BEFORE_LOOKUP = /dummy-value-for-|\bDUMMY_ARN\b/;
 
-/** Whether a text is known only at deployment, or only after a lookup: it can't be judged yet, and is not the same as any other. */
+/** Whether a text is known only at deployment, or only after a lookup (a dynamic reference is CloudFormation's): it can't be judged yet, and is not the same as any other. */
 export function isKnownLater(text: string): boolean {
-  return isToken(text) || isBeforeLookup(text);
+  return isToken(text) || isBeforeLookup(text) || text.includes('{{resolve:');
 }
 
 /** Whether a text, or a part of it, is known only at deployment. */

@@ -4,6 +4,7 @@ import type { aws_events } from 'aws-cdk-lib/interfaces';
 import type { Construct } from 'constructs';
 import { chunkByLength } from './estimated-length';
 import type { EcrRepositoryLocation, ImageSelectionConfig } from './image-selection-config';
+import { readable } from './known-later';
 import type { PushedImages } from './push-pattern';
 import type { TagFilter } from './tag-filter';
 import { passesRule, usesWildcard } from './tag-patterns';
@@ -45,7 +46,7 @@ export function pushSources(scope: Construct, images: ImageSelectionConfig[], ev
     const away = placeOf(scope, image.ecr!, forwarded !== undefined);
     if (away && !forwarded) {
       Annotations.of(scope).addWarningV2('cdk-eks-image-prefetcher:noPushEvents',
-        `pushes to repository '${image.path}' of ${away} raise no event here: its images arrive when nodes join and at every reconcile; for pushes too, forward its ECR events to an event bus of this account and region and give that as eventBus`);
+        `pushes to repository '${readable(image.path)}' of ${away} raise no event here: its images arrive when nodes join and at every reconcile; for pushes too, forward its ECR events to an event bus of this account and region and give that as eventBus`);
       continue;
     }
     const place = getOrAdd(places, `${account} ${region}`, { account, region, eventBus: away ? forwarded : undefined, byTags: new Map() });

@@ -55,10 +55,15 @@ class Spelling {
       case 'Ref': return PSEUDO_PARAMETERS[operand] && this.keep(PSEUDO_PARAMETERS[operand]);
       case 'Fn::Join': return Array.isArray(operand[1]) ? operand[1].map((part: unknown) => this.simplified(part)).join(operand[0]) : undefined;
       // Pseudo parameters are all that CDK's own texts substitute (of images that an app builds).
-      case 'Fn::Sub': return typeof operand === 'string' ? operand.replace(/\$\{(AWS::\w+)\}/g, (same, one) => this.workedOut('Ref', one) ?? same) : undefined;
+      case 'Fn::Sub': return typeof operand === 'string' ? this.substituted(operand) : undefined;
       case 'Fn::Select': return this.selected(operand);
       default: return undefined;
     }
+  }
+
+  private substituted(text: string): string | undefined {
+    const known = text.replace(/\$\{(AWS::\w+)\}/g, (same, name) => this.workedOut('Ref', name) ?? same);
+    return known.includes('${') ? undefined : known;
   }
 
   /** Account or region of an ARN whose every part can be told apart. */

@@ -229,6 +229,27 @@ test.each<[string, (stack: Stack) => iam.IRole, boolean]>([
   expect(warningsOf(stack).some(warning => warning.startsWith('roleNameOfArn'))).toBe(warned);
 });
 
+test('a substitution of more than account, partition and region is known at deployment', () => {
+  const stack = newStack();
+  const [image] = wantedList(stack, ImageSelection.registry(`quay.io/org/app:${Fn.sub('${AWS::StackName}-v1')}`));
+  expect(image).toBe('quay.io/org/app:{"Fn::Sub":"${AWS::StackName}-v1"}');
+});
+
+test('a dynamic reference may be the name of the cluster, of a node group, of a repository, and a tag of it', () => {
+  const stack = newStack();
+  const text = '{{resolve:ssm:/platform/name}}';
+  const repository = ecr.Repository.fromRepositoryName(stack, 'R', text);
+  const nodes = [NodeSelection.nodegroupNames([text])];
+  expect(() => prefetch({ cluster: clusterOf(stack, text), nodes, images: [ImageSelection.tag(repository, text)] }, stack)).not.toThrow();
+});
+
+test('a repository of another region is named by its construct in a warning', () => {
+  const stack = newStack();
+  const other = new Stack(stack.node.root, 'Other', { env: { account: stack.account, region: 'eu-west-1' } });
+  prefetch({ repositories: [new ecr.Repository(other, 'Training')] }, stack);
+  expect(warningsOf(stack)).toContainEqual(expect.stringContaining("pushes to repository 'Other/Training/Resource' of region eu-west-1"));
+});
+
 test.each<[string, (stack: Stack) => sqs.CfnQueue | sqs.IQueue]>([
   ['an L1', stack => new sqs.CfnQueue(stack, 'Queue', { fifoQueue: true })],
   ['an L1 by its name', stack => new sqs.CfnQueue(stack, 'Queue', { queueName: 'lost.fifo' })],
