@@ -146,20 +146,20 @@ function script(settings: string[]): string[] {
   ];
 }
 
-/** What the program says most often, each packed as a control character: 7 % less of the document. In the order of packing. */
-const SHORTHAND = ['\n        ', '    ', ', ', 'self.', ' = ', 'image', ' in ', 'name', ' and ', ' else ', 'return', 'str', 'one']
-  .map((words, index) => ({ words, code: index + 14 }));
+/** What the program says most often, each packed as a control character from 14 on: 8 % less of the document. In the order of packing. */
+const SHORTHAND = ['\n        ', '    ', ', ', 'self.', ' = ', 'image', ' in ', 'name', ' and ', ' else ', ') -> ', 'if ', 'one', 'str', 're', 'or'];
 
 /** In the smallest of zlib's ways: where it cuts the text into blocks depends on its memory. */
 function packed(program: string): string {
-  const short = SHORTHAND.reduce((text, { words, code }) => text.split(words).join(String.fromCharCode(code)), program);
+  const short = SHORTHAND.reduce((text, words, index) => text.split(words).join(String.fromCharCode(14 + index)), program);
   const [smallest] = [5, 6, 7, 8, 9].map(memLevel => gzipSync(short, { level: 9, memLevel })).sort((a, b) => a.length - b.length);
   // Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
   return base85(smallest).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 }
 
 const PACKED = packed(NODE_PROGRAM);
-const UNPACK = `gzip.decompress(base64.b85decode('${PACKED}'))${SHORTHAND.map(({ words, code }) => `.replace(b'\\${code.toString(8)}', b${JSON.stringify(words).replace(/"/g, "'")})`).join('')}`;
+const WORDS = JSON.stringify(SHORTHAND).replace(/"/g, "'");
+const UNPACK = `gzip.decompress(base64.b85decode('${PACKED}')).decode().translate(dict(enumerate(${WORDS}, 14))).encode()`;
 
 /** A value that comes from elsewhere must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {
