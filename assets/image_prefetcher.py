@@ -452,6 +452,8 @@ def decode(kind: str, data: bytes) -> Message:
     while at < len(data):
         key = number()
         name, inner = names.get(key >> 3, ('', ''))
+        if inner and key & 7 != 2:
+            raise IndexError
         if key & 7 == 0:
             value: Any = number()
         else:
@@ -833,14 +835,15 @@ class Node:
         self.providers: list[dict[str, Json]] = []
         self.auths: dict[str, Json] = dict()
 
-    def read_endpoints(self) -> None:
+    def read_endpoints(self, kubelet: Kubelet | None = None) -> None:
         config: dict[str, Json] = {}
         base = '/etc/kubernetes/kubelet/config.json'
         for path in config_files(base) + config_files(base + '.d', ('.conf',)):
             config.update(self.config(path))
         self.containerd = str(config.get('containerRuntimeEndpoint') or DEFAULT_SOCKET)
         self.images = str(config.get('imageServiceEndpoint') or self.containerd)
-        threshold: Json = config.get('imageGCHighThresholdPercent')
+        flag = kubelet.flag('image-gc-high-threshold', '') if kubelet else ''
+        threshold: Json = int(flag) if re.fullmatch(r'\d{1,3}', flag) else config.get('imageGCHighThresholdPercent')
         threshold = 85 if threshold is None else threshold
         self.max_usage = threshold - 1 if isinstance(threshold, int) and 0 < threshold < 100 else 100
 
@@ -862,8 +865,10 @@ class Node:
                 self.notes.append(f'{path} names no credential providers')
         if not self.providers:  # what every EKS node has
             self.providers = [dict(name='ecr-credential-provider', matchImages=ECR_PATTERNS)]
-        for path in config_files('/var/lib/kubelet/config.json'):
-            self.auths = as_dict(self.config(path).get('auths'))
+        for name in '/var/lib/kubelet/config.json', '/.docker/config.json', '/var/lib/kubelet/.dockercfg':
+            for path in config_files(name)[bool(self.auths):]:
+                found = self.config(path)
+                self.auths = as_dict(found if name.endswith('cfg') else found.get('auths'))
 
     def config(self, path: str) -> dict[str, Json]:
         """JSON, as nodeadm writes it. What cannot be read, such as YAML, is done without, and said."""
@@ -883,7 +888,7 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
     while True:
         kubelet, problem = find_kubelet(), ''
         node.notes.clear()
-        node.read_endpoints()
+        node.read_endpoints(kubelet)
         if not kubelet.running and parameters.moment != 'gate' and not warmed:
             try:
                 warmed = aws.metadata('autoscaling/target-lifecycle-state').startswith('Warmed:')
@@ -1894,8 +1899,9 @@ class Prefetch:
         if digests:  # an image that was loaded without a registry has none
             facts['digest'] = image.digest if image.digest in digests else digests[0]
         if self.parameters.pushed_at:
-            pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
-            facts['pushToCachedSeconds'] = round(max(0, time.time() - pushed), 1)
+            with contextlib.suppress(ValueError):  # such as the 30th of February
+                pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
+                facts['pushToCachedSeconds'] = round(max(0, time.time() - pushed), 1)
         return facts
 
     # -- Pins and clean-up

@@ -1,12 +1,13 @@
 """What the program believes: of processes, files, plugins and APIs."""
 import json
 import os
+import random
 import subprocess
 import sys
 import time
 
 import pytest
-from conftest import HOST, digest
+from conftest import HOST, digest, settings
 
 APP = f'{HOST}/app'
 
@@ -487,3 +488,65 @@ def test_the_threshold_of_the_kubelet_in_odd_forms(program, monkeypatch, value, 
     node = program.Node()
     node.read_endpoints()
     assert node.max_usage == usage
+
+
+@pytest.mark.parametrize('flags, usage', [
+    (['--image-gc-high-threshold=50'], 49), (['--image-gc-high-threshold', '50'], 49), (['--image-gc-high-threshold=100'], 100),
+    (['--image-gc-high-threshold=30', '--image-gc-high-threshold=50'], 49), (['--image-gc-high-threshold=x'], 39), ([], 39),
+])
+def test_a_flag_of_the_kubelet_comes_before_its_file(program, monkeypatch, flags, usage):
+    monkeypatch.setattr(program, 'config_files', lambda path, *_: [] if path.endswith('.d') else [path])
+    monkeypatch.setattr(program, 'read_trusted', lambda path: json.dumps(dict(imageGCHighThresholdPercent=40)))
+    monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, ['kubelet', *flags], {}))
+    monkeypatch.setattr(program, 'grpc', lambda *_: dict(image_filesystems=[dict(fs_id=[dict(mountpoint=['/'])])]))
+    parameters = program.parse_parameters(settings(), {}, [])
+    assert program.wait_for_node(parameters, program.Deadline(5), None).max_usage == usage
+
+
+@pytest.mark.parametrize('files, expected', [
+    ({'/var/lib/kubelet/config.json': dict(auths={'a': {}}), '/.docker/config.json': dict(auths={'b': {}})}, ['a']),
+    ({'/.docker/config.json': dict(auths={'b': {}}), '/var/lib/kubelet/.dockercfg': {'c': {}}}, ['b']),
+    ({'/var/lib/kubelet/.dockercfg': {'c': {}}}, ['c']), ({'/var/lib/kubelet/config.json': {'d': {}}}, []),
+    ({'/var/lib/kubelet/config.json': dict(auths=[], credsStore='x', credHelpers={'a': 'x'})}, []),
+    ({'/var/lib/kubelet/config.json': [], '/var/lib/kubelet/.dockercfg': {'c': {}}}, ['c']), ({}, []),
+])
+def test_the_nodes_file_is_looked_for_where_the_kubelet_looks(program, monkeypatch, files, expected):
+    monkeypatch.setattr(program, 'config_files', lambda path, *_: [path] if path in files else [])
+    monkeypatch.setattr(program, 'read_trusted', lambda path: json.dumps(files[path]))
+    node = program.Node()
+    node.read_credentials(program.Kubelet(True, [], {}))
+    assert list(node.auths) == expected
+
+
+SEED = time.time_ns() % 2 ** 31
+
+
+def test_garbage_of_containerd_is_a_failure_by_the_name_of_its_socket(program, monkeypatch):
+    print(f'seed {SEED}')
+    draw = random.Random(SEED)
+    record = dict(name='quay.io/a:v1', labels=[dict(key='a', value='b')], target=dict(digest=digest(1), size=5))
+    kinds = [('RecordsResponse', dict(images=[record] * 2), lambda images: images.records()),
+             ('ListImagesResponse', dict(images=[dict(id='a', repo_tags=['b'], size=5)]), lambda images: images.present()),
+             ('ListContainersResponse', dict(containers=[dict(image=dict(image='a'))]), lambda images: images.used())]
+    program.retry = lambda action, *_: action()
+    for _ in range(3000):
+        kind, message, use = draw.choice(kinds)
+        data = bytearray(program.encode(kind, message))
+        for _ in range(draw.randrange(1, 4)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        data = bytes(data[:draw.randrange(len(data) + 1)] if draw.random() < 0.3 else data)
+        monkeypatch.setattr(program, 'run_command', lambda *_, data=data, **__: (0, bytes(5) + data, 'grpc-status: 0\n'))
+        try:
+            use(program.Images(program.Node(), program.Deadline(5)))
+        except program.Failure as failure:
+            assert 'answers nonsense' in str(failure)
+
+
+@pytest.mark.parametrize('time_', ['2026-02-30T00:00:00Z', '2026-13-01T00:00:00Z', '0000-00-00T99:99:99Z',
+                                   '2026-01-01T00:00:00Z'])
+def test_a_time_of_push_that_is_none_costs_no_image(program, node, monkeypatch, time_):
+    node.push(f'{HOST}/app', 'v1', 1)
+    parse = program.parse_parameters
+    monkeypatch.setattr(program, 'parse_parameters', lambda text, environment, arguments: parse(
+        text, dict(environment, SSM_PushedAt=time_), arguments))
+    assert node.run(f'{HOST}/app:v1').outcomes == {f'{HOST}/app:v1': 'pulled'}
