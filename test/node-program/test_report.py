@@ -76,7 +76,7 @@ def run(program, node, monkeypatch, capfd):
         return {}
 
     def run(*images, arguments=(), **environment):
-        monkeypatch.setattr(program, 'open', lambda *_, **__: open(fd(settings(*images)), encoding='utf-8')
+        monkeypatch.setattr(program, 'open', lambda *_, **__: open(fd(settings(*images)), 'rb')
                             if _[0] == 3 else open(*_, **__), raising=False)
         for name in [one for one in os.environ if one.startswith('SSM_')]:
             monkeypatch.delenv(name)
