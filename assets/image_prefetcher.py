@@ -413,6 +413,7 @@ LeaseDelete id=1 sync=2
     _name, _, _fields = _line.partition(' ')
     SCHEMA[_name] = dict((name, (int(number), inner)) for name, number, inner in re.findall(r'(\w+)=(\d+):?(\w*)', _fields))
 Message = Mapping[str, Any]
+NUMBERS = 'size', 'seconds', 'nanos', 'verbose', 'sync'  # all others are texts or messages
 
 
 def varint(number: int) -> bytes:
@@ -452,7 +453,7 @@ def decode(kind: str, data: bytes) -> Message:
     while at < len(data):
         key = number()
         name, inner = names.get(key >> 3, ('', ''))
-        if inner and key & 7 != 2:
+        if name and key & 7 != 2 * (name not in NUMBERS):
             raise IndexError
         if key & 7 == 0:
             value: Any = number()

@@ -524,7 +524,8 @@ SEED = time.time_ns() % 2 ** 31
 def test_garbage_of_containerd_is_a_failure_by_the_name_of_its_socket(program, monkeypatch):
     print(f'seed {SEED}')
     draw = random.Random(SEED)
-    record = dict(name='quay.io/a:v1', labels=[dict(key='a', value='b')], target=dict(digest=digest(1), size=5))
+    record = dict(name='quay.io/a:v1', labels=[dict(key='a', value='b')], target=dict(digest=digest(1), size=5),
+                  updated_at=dict(seconds=5, nanos=6))
     kinds = [('RecordsResponse', dict(images=[record] * 2), lambda images: images.records()),
              ('ListImagesResponse', dict(images=[dict(id='a', repo_tags=['b'], size=5)]), lambda images: images.present()),
              ('ListContainersResponse', dict(containers=[dict(image=dict(image='a'))]), lambda images: images.used())]
