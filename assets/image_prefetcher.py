@@ -2062,8 +2062,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     parameters = None
     try:
-        with open(3, encoding='utf-8', errors='replace', newline='\n') as settings:  # a \r ends no line
-            parameters = parse_parameters(settings.read(), os.environ, arguments)
+        with open(3, 'rb') as settings:  # a \r ends no line
+            parameters = parse_parameters(settings.read().decode(errors='replace'), os.environ, arguments)
         report.moment, report.owner = parameters.moment, parameters.owner
         summary['revision'] = parameters.revision
         if parameters.stale:
