@@ -3,17 +3,19 @@
 Runs as root with the standard library of Python 3.9, and curl. Arguments `gate SECONDS`: at boot, before the kubelet runs.
 Exit code: 0 every wanted image is there, 1 some is not, 2 wrong settings or an unsupported node.
 
-Reads: file descriptor 3 (settings), SSM_* (parameters), the kubelet's arguments, environment, configuration and credential
-  providers, all only where nobody but root can have written them; the instance's metadata.
-Runs: curl (gRPC to containerd and the kubelet's image endpoint), the kubelet's credential plugins, systemctl.
-Talks to: ECR and CloudWatch Logs; registries (does a tag still mean the same image?); pulling is left to containerd.
-Writes: one JSON line per image and a summary, to stdout and a log group, failures to stderr, too; labels and further names
-  of containerd's image records; the folder STATE.
-Deletes: images that it brought itself, by the rule that stands above `may_go`, and STATE/gate.json once it is reported.
-Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
+In brackets: the functions that do it; nothing else here can. With ten minutes, read those.
+Reads: settings (main), SSM_* parameters; the kubelet's arguments and environment (find_kubelet, kubelet_processes, is_kubelet,
+  proc_words); files that nobody but root can have written (config_files, read_trusted); the instance's metadata (Aws.metadata).
+Runs (run_command, end_with_parent): curl (grpc, Http), the kubelet's credential plugins (Credentials.run), systemctl
+  (systemctl_show).
+Talks to: containerd and the kubelet's image endpoint (wait_for_node, Images.cri, Images.call), which pulls (pull_as_one_of);
+  ECR and CloudWatch Logs (Aws.call); registries: does a tag still mean the same image? (current_digest)
+Writes: one JSON line per image and a summary, to stdout and a log group, failures to stderr, too (Report); labels and further
+  names of containerd's image records (write_labels, add_name); the folder STATE (main, lock, write_file, Memory.set).
+Deletes: images that it brought, by the rule in `may_go` (release), or that cannot run here (reject); STATE/gate.json once it
+  is reported (finish_report, hand_over_gate); downloads of a pull that it stopped (drop_partial).
 
-From top to bottom, callees first: parameters · failures and deadlines · report · programs · gRPC · what of the node is believed ·
-HTTP · AWS · the kubelet's configuration · credentials · ECR and registries · images and pins · the disk · one run · main.
+Callees come first. Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
 """
 from __future__ import annotations
 

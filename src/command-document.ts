@@ -133,7 +133,8 @@ export class CommandDocument extends Construct {
  */
 function script(settings: string[]): string[] {
   // Agents older than 3.3.2746 paste parameters in instead of exporting them.
-  const exportForOldAgents = Object.keys(RUN_TIME_PARAMETERS_OF_COMMAND).map(name => `if [ -z "\${SSM_${name}+x}" ]; then export SSM_${name}="{{ ${name} }}"; fi`);
+  const names = Object.keys(RUN_TIME_PARAMETERS_OF_COMMAND);
+  const exportForOldAgents = [...names.map(name => `: \${SSM_${name}="{{ ${name} }}"}`), `export ${names.map(name => `SSM_${name}`).join(' ')}`];
   return [
     ...exportForOldAgents,
     "exec python3 -IS - \"$@\" 3<<'SETTINGS' <<'PROGRAM'",
