@@ -15,7 +15,7 @@ Writes: one JSON line per image and a summary, to stdout and a log group, failur
 Deletes: images that it brought, by the rule in `may_go` (release), or that cannot run here (reject); STATE/gate.json once it
   is reported (finish_report, hand_over_gate); downloads of a pull that it stopped (drop_partial).
 
-Callees come first. Two braces in a row may not occur in this file: Systems Manager would take them for a parameter.
+Callees come first.
 """
 from __future__ import annotations
 
@@ -692,10 +692,8 @@ class Http:
     def reachable(self, host: str) -> bool:
         """Whether anything answers there, be it with an error; a mirror may serve it all the same."""
         if host not in self.answered | self.silent:
-            try:
+            with contextlib.suppress(Failure):
                 self.request('HEAD', f'https://{host}/v2/', dict(), '', 3)
-            except Failure:
-                pass
         return host not in self.silent
 
 
@@ -893,10 +891,8 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
         node.notes.clear()
         node.read_endpoints(kubelet)
         if not kubelet.running and parameters.moment != 'gate' and not warmed:
-            try:
+            with contextlib.suppress(Failure):  # most nodes have none
                 warmed = aws.metadata('autoscaling/target-lifecycle-state').startswith('Warmed:')
-            except Failure:
-                pass  # most nodes have none
             problem = '' if warmed else 'the kubelet does not run'
         try:
             found = grpc(node.images, 'runtime.v1.ImageService/ImageFsInfo', 'Empty', dict(), 'ImageFsInfoResponse', 10)
@@ -1112,18 +1108,13 @@ def describe_tags(aws: Aws, host: str, path: str, tags: list[str]) -> dict[str, 
         while left:
             try:
                 answer = describe_images(aws, host, path, imageIds=[dict(imageTag=tag) for tag in left])
+                found.update((tag, one) for one in answer['imageDetails'] for tag in one.get('imageTags') or [])
+                break
             except Failure as failure:
                 if 'ImageNotFound' not in str(failure):
                     raise
                 gone = [tag for tag in left if re.search('''['"]?%s['"]? ?[,}]''' % re.escape(tag), str(failure))]
-                left = [tag for tag in left if tag not in gone] if gone else []
-                if not gone:
-                    break
-                continue
-            for detail in answer['imageDetails']:
-                for tag in detail.get('imageTags') or []:
-                    found[tag] = detail
-            break
+                left = [tag for tag in left if gone and tag not in gone]
     return found
 
 
@@ -1422,21 +1413,22 @@ class Memory:
             self.facts[key] = value
             if value is None:
                 del self.facts[key]
-            try:
+            with contextlib.suppress(OSError):  # without it a run only does more than it had to
                 write_file(self.path + '.new', json.dumps(self.facts))
                 os.replace(self.path + '.new', self.path)
-            except OSError:
-                pass  # without it a run only does more than it had to
 
 
 # ---- One run ----
 
+def start(*work: Callable[[], None]) -> None:
+    for one in work:
+        threading.Thread(target=one, daemon=True).start()
+
+
 def in_advance(question: Callable[..., object], *about: object) -> None:
     """Of what remembers the answer: whoever needs it asks again, and says what is wrong."""
-    try:
+    with contextlib.suppress(Exception):
         question(*about)
-    except Exception:
-        pass
 
 
 class Prefetch:
@@ -1450,6 +1442,7 @@ class Prefetch:
         self.foreign, self.too_large = Memory('foreign'), Memory('too-large')
         self.records: dict[str, Record] = {}
         self.pressed = False  # past the threshold when the run began: pins give way
+        self.listed = threading.Event()  # what the node has is known
         self.changed = threading.Condition()  # guards what follows
         self.images: dict[str, Image] = {}
         self.present: dict[str, Present] = {}
@@ -1465,14 +1458,24 @@ class Prefetch:
         self.held_since = self.held_room = 0.0
 
     def run(self) -> None:
+        self.plan()
+        start(*[self.ask] * 6)
+        # Registries are asked meanwhile.
         self.records = self.store.records()
         for one in self.store.present():
             self.present.update(dict.fromkeys(one.names, one))
         self.pressed = self.disk.room() < 0
-        self.plan()
         self.patience = time.monotonic() + PATIENCE
-        for work in [self.ask] * 6 + [self.pull_all] * self.slots:
-            threading.Thread(target=work, daemon=True).start()
+        self.listed.set()
+        with self.changed:
+            planned = self.in_order()
+        # Where something must be pulled, its token is asked for beside the questions and not after them.
+        for image in {one.host: one for one in planned[::-1] if one.name not in self.present}.values():
+            start(partial(in_advance, self.credentials.of, image.reference))
+        start(*[self.pull_all] * self.slots)
+        for image in planned:
+            if not image.reference.tag:
+                self.known(image)
         with self.changed:
             while self.deadline.seconds_left() and self.open():
                 self.changed.wait(1)
@@ -1508,20 +1511,15 @@ class Prefetch:
                     selected[word.host, path].append(((at, position), word))
                 continue
             image = self.add(word, (at,), 'fixed' if word in self.parameters.words else 'newest')
-            if not word.tag:
-                self.known(image)
-            elif ECR_HOST.fullmatch(word.host):
+            if word.tag and ECR_HOST.fullmatch(word.host):
                 fixed[word.host, word.path].append(image)
-            else:
+            elif word.tag:
                 self.questions.append((image.order, [image], partial(self.ask_registry, image)))
         for host, path in {**fixed, **selected}:
             images, choices = fixed[host, path], selected[host, path]
             order = min([one.order for one in images] + [order for order, _ in choices])
             self.questions.append((order, images, partial(self.ask_ecr, host, path, images, choices)))
         self.questions.sort(key=lambda one: one[0], reverse=True)
-        # Where something must be pulled, its token is asked for beside the questions and not after them.
-        for image in {image.host: image for image in self.in_order()[::-1] if image.name not in self.present}.values():
-            threading.Thread(target=in_advance, args=[self.credentials.of, image.reference], daemon=True).start()
 
     def add(self, reference: Reference, order: Order, source: str, digest: str = '', size: int = 0) -> Image:
         image = Image(reference, order, source, digest, size)
@@ -1547,6 +1545,7 @@ class Prefetch:
                 self.changed.notify_all()
 
     def ask_registry(self, image: Image) -> None:
+        self.listed.wait()
         image.there = self.present.get(image.name)
         if not self.http.reachable(image.host):
             image.quiet = True
@@ -1631,6 +1630,7 @@ class Prefetch:
 
     def known(self, image: Image) -> None:
         """As much as can be known before it is pulled."""
+        self.listed.wait()
         image.there = self.present.get(image.name)
         unanswered = image.quiet or image.gone
         if image.current() or image.there and unanswered:
@@ -1677,7 +1677,7 @@ class Prefetch:
         elif now - self.held_since > SILENCE and len(running) == self.slots < 16 and not all(one.quiet for one in running):
             self.slow.update(one.host for one in running)
             self.slots += 1
-            threading.Thread(target=self.pull_all, daemon=True).start()
+            start(self.pull_all)
 
     def running(self) -> list[Image]:
         return sorted((one for one in self.images.values() if one.state == 'running'), key=lambda one: one.begun)
@@ -2030,12 +2030,13 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
     if parameters.pushed and not arrivals(parameters.words, parameters.pushed):
         report.line(parameters.pushed, 'skipped', 'pushed, but not among the wanted images')
         return 0
+    # While a node boots, its metadata may not answer yet.
+    if parameters.moment != 'gate' and any(ECR_HOST.fullmatch(word.host) for word in parameters.words):
+        start(partial(in_advance, aws.credentials))
     node = wait_for_node(parameters, deadline, aws)
     summary['endpoint'] = node.images
     if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
-    if any(ECR_HOST.fullmatch(word.host) for word in parameters.words):
-        threading.Thread(target=in_advance, args=[aws.credentials], daemon=True).start()
     lock(deadline)
     write_file(STATE + '/joined')  # later runs since this boot may wait their turn
     one = Prefetch(parameters, report, deadline, node, aws)
@@ -2107,11 +2108,9 @@ def finish_report(parameters: Parameters | None, report: Report, aws: Aws, summa
     except (Failure, OSError, ValueError) as problem:
         report.unreported(problem)
         return
-    try:
-        if parameters:
+    if parameters:
+        with contextlib.suppress(OSError):  # without it the next run only says more than it had to
             write_file(STATE + '/reported')
-    except OSError:
-        pass  # without it the next run only says more than it had to
 
 
 def instance_id(aws: Aws) -> str:

@@ -10,6 +10,7 @@ SOURCE = PROGRAM.read_text(encoding='utf-8')
 
 
 def test_holds_nothing_that_systems_manager_takes_for_a_parameter():
+    # Two braces in a row: write dict() or put a space between.
     assert '{{' not in SOURCE
     assert '}}' not in SOURCE
 
