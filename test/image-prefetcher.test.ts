@@ -31,8 +31,9 @@ describe('the Command document', () => {
     expect(pasted.length).toBeGreaterThan(0);
     expect(pasted).toHaveLength(Object.keys(content.parameters).length);
     for (const line of pasted) {
-      expect(line).toMatch(/^if \[ -z "\$\{SSM_(\w+)\+x\}" \]; then export SSM_\1="\{\{ \1 \}\}"; fi$/);
+      expect(line).toMatch(/^: \$\{SSM_(\w+)="\{\{ \1 \}\}"\}$/);
     }
+    expect(script).toContain(`export ${Object.keys(content.parameters).map(name => `SSM_${name}`).join(' ')}`);
   });
 
   test('is a schema 2.2 document for Linux with a time limit', () => {
