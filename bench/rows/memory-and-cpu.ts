@@ -59,7 +59,7 @@ interface Look {
 
 /** The node program's process as it is now. */
 function look(node: Node): Look[] {
-  return node.processes().filter(({ argv }) => /python3/.test(argv[0] ?? '') && argv[1] === '-').flatMap(({ pid }) => {
+  return node.processes().filter(({ argv }) => /python3/.test(argv[0] ?? '') && argv.includes('-')).flatMap(({ pid }) => {
     try {
       const read = (name: string) => fs.readFileSync(node.hostPath(`/proc/${pid}/${name}`), 'utf8');
       const times = read('stat').replace(/^.*\) /, '').split(' ');

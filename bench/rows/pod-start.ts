@@ -5,7 +5,7 @@ import type { Row, Samples } from '../row';
 import { median } from '../statistics';
 
 /** Of each image, whose median is one sample. */
-const PODS = 3;
+const PODS = 5;
 
 function podStart(by: 'tag' | 'digest'): Row {
   return {

@@ -22,7 +22,7 @@ export abstract class NodeScene {
 
   /** The node program's processes. */
   programs(): NodeProcess[] {
-    return this.node.processes().filter(({ argv }) => path.basename(argv[0] ?? '').startsWith('python3') && argv[1] === '-');
+    return this.node.processes().filter(({ argv }) => path.basename(argv[0] ?? '').startsWith('python3') && argv.includes('-'));
   }
 
   /** The processes that pull for it. */
