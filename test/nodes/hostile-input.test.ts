@@ -99,7 +99,7 @@ onRealNodes('hostile input', bed => {
     const document = commandDocument();
     const values = document.withDefaults({ Pushed: `${host()}/hostile:latest` });
     const { script } = renderCommand(document, values, { platform: 'Linux', version: 'old', env: {} })!;
-    const pasted = script.split('\n').filter(line => line.includes('export SSM_')).map(line => /export SSM_\w+="(.*)"; fi$/.exec(line)?.[1]);
+    const pasted = script.split('\n').map(line => /^: \$\{SSM_\w+="(.*)"\}$/.exec(line)?.[1]).filter(value => value !== undefined);
     expect(pasted).toHaveLength(Object.keys(document.parameters).length);
     for (const value of pasted) {
       expect(value).toMatch(/^[A-Za-z0-9 ._:/@,?=&*-]*$/);
