@@ -6,7 +6,7 @@ import type { Row, Samples } from '../row';
 import { sampleCommands } from '../sample';
 import { untilUsable } from '../usable';
 
-/** Measured until the image is usable, as a pull by a command is; what the run does after that goes into `whole`. */
+/** Measured until the image is usable, all by the same means; how long it takes to its end goes into `whole`. */
 function usableFirst(
   whole: Samples, name: string, node: Node, reference: string, bring: () => Promise<unknown>, forgetIt: () => Promise<void>,
 ): Contender {
@@ -41,9 +41,9 @@ export const push: Row = {
       const whole: Samples = {};
       const samples = await inTurns(bed.sizes.rounds + 4,
         usableFirst(whole, 'push, node program', node, pushed.reference, () => pushRuns(deployment, pushed), forgetIt),
-        { name: 'sample', run: () => script(node, sampleCommands(registryHost, region, 'push')), forget: forgetIt },
+        usableFirst(whole, 'sample', node, pushed.reference, () => script(node, sampleCommands(registryHost, region, 'push')), forgetIt),
         // What no program that has containerd pull can be faster than.
-        { name: 'crictl pull', run: () => crictlPull(bed, node, pushed.reference), forget: forgetIt });
+        usableFirst(whole, 'crictl pull', node, pushed.reference, () => crictlPull(bed, node, pushed.reference), forgetIt));
       return { samples: { ...samples, ...whole }, unit: 's' };
     } finally {
       await node.stop();
@@ -66,7 +66,7 @@ export const program: Row = {
       const whole: Samples = {};
       const samples = await inTurns(bed.sizes.rounds + 4,
         usableFirst(whole, 'node program', node, reference, () => joinRun(deployment, node), forgetIt),
-        { name: 'crictl pull', run: () => crictlPull(bed, node, reference), forget: forgetIt });
+        usableFirst(whole, 'crictl pull', node, reference, () => crictlPull(bed, node, reference), forgetIt));
       return { samples: { ...samples, ...whole }, unit: 's', figures: { megabytes: bed.sizes.megabytes, layers: bed.sizes.layers } };
     } finally {
       await node.stop();
