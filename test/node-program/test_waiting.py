@@ -234,6 +234,49 @@ def hanging_curl(program, monkeypatch, tmp_path):
     return make
 
 
+def test_images_known_by_their_digest_wait_for_no_repository(program, node, monkeypatch):
+    pulled, call = threading.Event(), program.Aws.call
+
+    def hang(aws, service, endpoint, region, target, question, seconds=10):
+        if not pulled.wait(15):
+            raise AssertionError('the image was not pulled meanwhile')
+        return call(aws, service, endpoint, region, target, question, seconds)
+
+    monkeypatch.setattr(program.Aws, 'call', hang)
+    node.before_pull = lambda name: pulled.set()
+    node.push(APP, 'v1', 1)
+    # More than are asked at a time.
+    others = [f'{HOST}/hangs{number}?newest=1' for number in range(10)]
+    ran = node.run(*others, f'{APP}@{digest(1)}')
+    assert ran.outcomes[f'{APP}@{digest(1)}'] == 'pulled'
+    assert {ran.outcomes[f'{HOST}/hangs{number}'] for number in range(10)} == {'skipped'}
+
+
+def test_registries_are_asked_while_containerd_lists_what_the_node_has(program, node, monkeypatch):
+    asked, call = threading.Event(), program.Aws.call
+
+    def note(aws, service, endpoint, region, target, question, seconds=10):
+        asked.set()
+        return call(aws, service, endpoint, region, target, question, seconds)
+
+    listing = node.images_v1_Images_List
+    monkeypatch.setattr(program.Aws, 'call', note)
+    node.images_v1_Images_List = lambda sent, watch: listing(sent, watch) if asked.wait(15) else {}['not asked']
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'pulled'}
+
+
+def test_what_the_node_has_is_known_before_any_answer_counts(program, node):
+    """Else what is there would be pulled again."""
+    node.push(APP, 'v1', 1)
+    node.run(f'{APP}?newest=1')
+    listing, pulls = node.ImageService_ListImages, []
+    node.ImageService_ListImages = lambda sent, watch: (time.sleep(0.3), listing(sent, watch))[1]
+    node.before_pull = pulls.append
+    assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'present'} and pulls == []
+
+
+
 @pytest.mark.parametrize('method, message, said', [
     ('PullImage', dict(image=dict(image='quay.io/app:v1'), auth=dict(username='u', password='hunter2')),
      'the pull of quay.io/app:v1'),
