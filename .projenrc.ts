@@ -195,6 +195,8 @@ project.eslint!.addRules({
   'curly': ['error', 'all'],
 });
 
+project.preCompileTask.exec('python3 projenrc/pack-node-program.py');
+
 // The README's examples are compiled, and translated for the other languages.
 project.tasks.tryFind('post-compile')!.exec('jsii-rosetta extract --strict --compile --compress-tablet .jsii');
 
@@ -231,6 +233,7 @@ project.package.addField('overrides', { 'unrs-resolver': '1.12.2' });
 project.npmrc.addConfig('omit-lockfile-registry-resolved', 'true');
 
 project.gitattributes.addAttributes('/test/integration/*.snapshot/**', 'linguist-generated');
+project.gitattributes.addAttributes('/assets/image_prefetcher.packed', 'linguist-generated', '-diff');
 
 // jsii's own is the one at the top.
 project.gitignore.removePatterns('tsconfig.json');

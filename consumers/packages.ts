@@ -13,7 +13,7 @@ export async function checkTarball(): Promise<string> {
   if (strange.length > 0) {
     throw new Error(`not to be shipped: ${strange.join(', ')}`);
   }
-  for (const needed of ['package/lib/index.js', 'package/lib/index.d.ts', 'package/assets/image_prefetcher.py', 'package/.jsii', 'package/.jsii.tabl.json.gz', 'package/README.md']) {
+  for (const needed of ['package/lib/index.js', 'package/lib/index.d.ts', 'package/assets/image_prefetcher.py', 'package/assets/image_prefetcher.packed', 'package/.jsii', 'package/.jsii.tabl.json.gz', 'package/README.md']) {
     if (!files.includes(needed)) {
       throw new Error(`${needed} is missing`);
     }

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import type { Duration } from 'aws-cdk-lib';
 import { Fn, Lazy, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { base85 } from './base85';
 import { secondsOf } from './durations';
 import { estimatedLength } from './estimated-length';
 
-/** The source of the node program. */
-export const NODE_PROGRAM = readFileSync(join(__dirname, '..', 'assets', 'image_prefetcher.py'), 'utf-8');
+/**
+ * assets/image_prefetcher.py, by bzip2 and base 85. Braces side by side would be a parameter to Systems Manager, after a $ one
+ * to CloudFormation: Python joins literals.
+ */
+const PACKED_PROGRAM = readFileSync(join(__dirname, '..', 'assets', 'image_prefetcher.packed'), 'ascii').replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
 
 /** What one prefetcher wants of the node program. */
 export interface NodeProgramSettings {
@@ -141,26 +142,11 @@ function script(settings: string[]): string[] {
     ...settings,
     'SETTINGS',
     '# assets/image_prefetcher.py of cdk-eks-image-prefetcher, compressed: a document has no room for it as it is.',
-    'import base64, gzip',
-    `exec(compile(${UNPACK}, 'image_prefetcher.py', 'exec'))`,
+    'import base64, bz2',
+    `exec(compile(bz2.decompress(base64.b85decode('${PACKED_PROGRAM}')), 'image_prefetcher.py', 'exec'))`,
     'PROGRAM',
   ];
 }
-
-/** What the program says most often, each packed as a control character from 14 on: 8 % less of the document. In the order of packing. */
-const SHORTHAND = ['\n        ', '    ', ', ', 'self.', ' = ', 'image', ' in ', 'name', ' and ', ' else ', ') -> ', 'if ', 'one', 'str', 're', 'or', 'er', 'digest'];
-
-/** In the smallest of zlib's ways: where it cuts the text into blocks depends on its memory. */
-function packed(program: string): string {
-  const short = SHORTHAND.reduce((text, words, index) => text.split(words).join(String.fromCharCode(14 + index)), program);
-  const [smallest] = [5, 6, 7, 8, 9].map(memLevel => gzipSync(short, { level: 9, memLevel })).sort((a, b) => a.length - b.length);
-  // Braces side by side would be a parameter to Systems Manager, after a $ one to CloudFormation: Python joins literals.
-  return base85(smallest).replace(/([{}])(?=\1)|\$(?=\{)/g, "$&' '");
-}
-
-const PACKED = packed(NODE_PROGRAM);
-const WORDS = JSON.stringify(SHORTHAND).replace(/"/g, "'");
-const UNPACK = `gzip.decompress(base64.b85decode('${PACKED}')).decode().translate(dict(enumerate(${WORDS}, 14))).encode()`;
 
 /** A value that comes from elsewhere must not be able to end its line, and with it the here-document: the node program refuses a \\. */
 function onOneLine(value: string): string {

@@ -6,11 +6,12 @@ import { CfnParameter } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { flat, newStack, settingsOf, prefetch, propertiesOf } from './fixture';
 import { ImageSelection } from '../src';
-import { asSentByCloudFormation, NODE_PROGRAM } from '../src/command-document';
+import { asSentByCloudFormation } from '../src/command-document';
 
 const contentOf = (...[props, stack]: Parameters<typeof prefetch>) =>
   propertiesOf(prefetch(props, stack).template(), 'AWS::SSM::Document', 'PrefetcherDocument').Content;
 const scriptOf = (content: any): string => content.mainSteps[0].inputs.runCommand.map(flat).join('\n');
+const NODE_PROGRAM = fs.readFileSync(path.join(__dirname, '..', 'assets', 'image_prefetcher.py'), 'utf8');
 const images = (count: number, tag = 'v1.2.3') => [...Array(count).keys()]
   .map(index => ImageSelection.registry(`123456789012.dkr.ecr.us-east-1.amazonaws.com/team/application-${index}:${tag}`));
 
@@ -30,7 +31,8 @@ test('hands its settings over on file descriptor 3, a line each, and passes the 
     ['Owner', 'Revision', 'ParallelPulls', 'PinImages', 'MaxDiskUsage', 'TimeoutSeconds', 'LogGroup', 'Region', 'Image', 'Image', '']);
   expect(settings).toContain('ParallelPulls=4\n');
   const carried = /exec\(compile\((.*), 'image_prefetcher.py', 'exec'\)\)/.exec(program)![1];
-  const unpacked = spawnSync('python3', ['-'], { input: `import base64, gzip, sys\nsys.stdout.buffer.write(${carried})`, encoding: 'utf8' });
+  const unpacked = spawnSync('python3', ['-'], { input: `import base64, bz2, sys\nsys.stdout.buffer.write(${carried})`, encoding: 'utf8' });
+  // After a change of the program: npx projen pre-compile
   expect(unpacked.stdout).toBe(NODE_PROGRAM);
   // Neither a parameter of Systems Manager nor one of CloudFormation.
   expect(carried).not.toMatch(/\{\{|\}\}|\$\{/);
@@ -40,7 +42,7 @@ test('imports nothing of the folder it is started in, nor of one that a variable
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'import-'));
   try {
     const canary = path.join(folder, 'canary');
-    for (const name of ['base64', 'gzip', 'json', 'sitecustomize', 'usercustomize']) {
+    for (const name of ['base64', 'bz2', 'json', 'sitecustomize', 'usercustomize']) {
       fs.writeFileSync(path.join(folder, `${name}.py`), `open(${JSON.stringify(canary)}, 'a').write(${JSON.stringify(name)})\n`);
     }
     const { status, stdout } = spawnSync('bash', ['-c', scriptOf(contentOf({ images: images(2) }))], {

@@ -271,7 +271,7 @@ if (missing.length > 0) {
 
     test('the program in the document is broken', async () => {
       const deployment = await deployGated();
-      await replaceDocument(deployment, content => JSON.parse(JSON.stringify(content).replace('import base64, gzip', 'import base64, gzip oops')));
+      await replaceDocument(deployment, content => JSON.parse(JSON.stringify(content).replace('import base64, bz2', 'import base64, bz2 oops')));
       const { node, journal } = await bootsAtOnce(deployment);
       expect(journal).toContain('SyntaxError');
       expect(await summaries(deployment, node)).toMatchObject({ gate: { outcome: 'interrupted' } });
