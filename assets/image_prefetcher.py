@@ -6,10 +6,11 @@ Exit code: 0 every wanted image is there, 1 some is not, 2 wrong settings or an 
 In brackets: the functions that do it; nothing else here can. With ten minutes, read those.
 Reads: settings (main), SSM_* parameters; the kubelet's arguments and environment (find_kubelet, kubelet_processes, is_kubelet,
   proc_words); files that nobody but root can have written (config_files, read_trusted); the instance's metadata (Aws.metadata).
-Runs (run_command, end_with_parent): curl (grpc, Http), the kubelet's credential plugins (Credentials.run), systemctl
+Runs (run_command, end_with_parent): curl (grpc), the kubelet's credential plugins (Credentials.run), systemctl
   (systemctl_show).
 Talks to: containerd and the kubelet's image endpoint (wait_for_node, Images.cri, Images.call), which pulls (pull_as_one_of);
-  ECR and CloudWatch Logs (Aws.call); registries: does a tag still mean the same image? (current_digest)
+  ECR and CloudWatch Logs (Aws.call); registries: does a tag still mean the same image? (current_digest); the last three by
+  HTTP (Http)
 Writes: one JSON line per image and a summary, to stdout and a log group, failures to stderr, too (Report); labels and further
   names of containerd's image records (write_labels, add_name); the folder STATE (main, lock, write_file, Memory.set).
 Deletes: images that it brought, by the rule in `may_go` (release), or that cannot run here (reject); STATE/gate.json once it
@@ -41,7 +42,11 @@ import time
 import urllib.parse
 from calendar import timegm
 from functools import partial
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
+
+if TYPE_CHECKING:
+    import http.client
+    import ssl
 
 T = TypeVar('T')
 Json = Any  # what somebody else wrote: every use of it expects anything
@@ -648,7 +653,11 @@ def is_kubelet(pid: str) -> bool:
         return False  # it has just ended
 
 
-# ---- HTTP, by curl, which knows proxies and bounds name look-ups, too ----
+# ---- HTTP: its modules take a while to load, so only those who ask do, beside what containerd is asked meanwhile ----
+
+MOST_PARTS = 256  # of 64 KiB, of an answer
+PORTS = dict(http=80, https=443)
+
 
 class Answer(NamedTuple):
     status: int
@@ -656,38 +665,141 @@ class Answer(NamedTuple):
     body: bytes
 
 
+def start(*work: Callable[[], None]) -> None:
+    for one in work:
+        threading.Thread(target=one, daemon=True).start()
+
+
+def basic(user: str) -> str:
+    return 'Basic ' + base64.b64encode(user.encode()).decode()
+
+
+def bypasses(host: str, port: int, no_proxy: str) -> bool:
+    """As the kubelet reads NO_PROXY. https://pkg.go.dev/golang.org/x/net/http/httpproxy"""
+    import ipaddress
+
+    address = None
+    with contextlib.suppress(ValueError):  # of what is a name, or an entry that is no network
+        address = ipaddress.ip_address(host)
+    if host == 'localhost' or address and address.is_loopback:
+        return True
+    for entry in no_proxy.lower().replace(',', ' ').split():
+        with contextlib.suppress(ValueError):
+            if address and address in ipaddress.ip_network(entry, False):
+                return True
+        name, _, its_port = entry.removeprefix('*').partition(':')
+        if its_port in ('', str(port)) and (not name or host == name or host.endswith('.' + name.removeprefix('.'))):
+            return True
+    return False
+
+
+def proxy_for(url: urllib.parse.SplitResult) -> re.Match[str] | None:
+    """Of the kubelet's environment, which read_credentials makes ours: user, host, port."""
+    names = url.scheme.upper() + '_PROXY', 'NO_PROXY'
+    proxy, without = [os.environ.get(name) or os.environ.get(name.lower(), '') for name in names]
+    if not proxy or bypasses(url.hostname or '', url.port or PORTS[url.scheme], without):
+        return None
+    match = re.fullmatch(r'(?:http://)?(?:([^/]*)@)?(\[[^]]*\]|[^/:@]+)(?::(\d{1,5}))?/?', proxy)
+    if not match:
+        raise Failure(f'{names[0]} is not http://HOST:PORT', transient=False)
+    return match
+
+
 class Http:
-    """Asks hosts. One that has never answered in time is not asked again."""
+    """Asks hosts, over connections that are kept. One that has never answered in time is not asked again."""
 
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
         self.answered: set[str] = set()
         self.silent: set[str] = set()
+        self.lock = threading.Lock()  # guards what follows
+        self.idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = collections.defaultdict(list)
+        self.tls: ssl.SSLContext | None = None
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str = '', seconds: float = 10,
-                *options: str) -> Answer:
+                direct: bool = False) -> Answer:
         parts = urllib.parse.urlsplit(url)
         host = parts.netloc.rpartition('@')[2]
         if host in self.silent:
             raise Failure(f'{host} did not answer in time and is not asked again', transient=False)
-        seconds = min(seconds, self.deadline.seconds_left())
-        # By stdin: headers carry secrets. JSON's quotes are curl's, too.
-        lines = [f'url = {json.dumps(url)}', *[f'header = {json.dumps(f"{name}: {value}")}' for name, value in headers.items()]]
-        lines += [f'data-raw = {json.dumps(body)}'] * bool(body) + (['head'] if method == 'HEAD' else [f'request = {method}'])
-        code, out, err = run_command(['curl', '-q', '-g', '-sS', '-K', '-', '-D', '/dev/stderr', '--suppress-connect-headers',
-                                      '-m', f'{max(seconds, 0.1):.1f}', *options], '\n'.join(lines).encode(), seconds + 2)
-        if code != 28:  # https://curl.se/libcurl/c/libcurl-errors.html
+        used: list[http.client.HTTPConnection] = []
+        said: list[Answer | Exception] = []
+        ended, until = threading.Event(), Deadline(max(0.1, min(seconds, self.deadline.seconds_left())))
+
+        def ask() -> None:
+            try:
+                said.append(self.exchange(method, parts, dict(headers), body, None if direct else proxy_for(parts), used))
+            except Exception as error:
+                said.append(error)
+            ended.set()
+
+        # Nothing else bounds the look-up of a name, or an answer that comes byte by byte.
+        start(ask)
+        while until.seconds_left() and not ended.wait(min(0.1, until.seconds_left())):
+            pass
+        answer = said[0] if said else TimeoutError(f'no answer within {seconds:g} s')
+        if said:
             self.answered.add(host)
-        elif host not in self.answered:
+        elif host not in self.answered and not STOPPED.is_set():
             self.silent.add(host)
-        status = re.findall(r'(?m)^HTTP/[\d.]+ (\d{3})', err)
-        if code or not status:
-            asked = f' for {parts.path}' if parts.path.strip('/') else ''
-            raise Failure(f'cannot ask {host}{asked}: {last_words(err)}')
+        if isinstance(answer, Answer):
+            return answer
+        for connection in used:
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(2)  # SHUT_RDWR
+        asked = f' for {parts.path}' if parts.path.strip('/') else ''
+        secret = isinstance(answer, ValueError) and not isinstance(answer, OSError)  # a header that cannot be sent
+        raise Failure(f'cannot ask {host}{asked}: {not secret and str(answer) or type(answer).__name__}')
+
+    def exchange(self, method: str, url: urllib.parse.SplitResult, headers: dict[str, str], body: str,
+                 proxy: re.Match[str] | None, used: list[http.client.HTTPConnection]) -> Answer:
+        import http.client
+
+        target = (url.path or '/') + (f'?{url.query}' if url.query else '')
+        login = proxy and proxy[1] and basic(urllib.parse.unquote(proxy[1] if ':' in proxy[1] else proxy[1] + ':'))
+        logins = {'Proxy-Authorization': login} if login else {}
+        if proxy and url.scheme == 'http':
+            target = f'http://{url.netloc}{target}'
+            headers.update(logins)
+        while True:
+            with self.lock:
+                idle = self.idle[url.scheme, url.netloc]
+                kept = idle.pop() if idle else None
+            used.append(kept or self.connection(url, proxy, logins))
+            try:
+                used[-1].request(method, target, body.encode() or None, headers)
+                response = used[-1].getresponse()
+                break
+            except (OSError, http.client.HTTPException):  # what was kept, the other end may have closed
+                if not kept:
+                    raise
         told: dict[str, str] = {}
-        for name, value in re.findall(r'(?m)^([\w-]+): *(.*?)\r?$', err):
+        for name, value in response.getheaders():
             told[name.lower()] = f'{told.get(name.lower(), "")}\n{value}'.strip()
-        return Answer(int(status[-1]), told, b'' if method == 'HEAD' else out)
+        parts = [part for _, part in zip(range(MOST_PARTS), iter(partial(response.read, 1 << 16), b''))]
+        content = b''.join(parts)
+        if response.length and len(parts) < MOST_PARTS:
+            raise http.client.IncompleteRead(content, response.length)
+        if response.isclosed():
+            with self.lock:
+                idle.append(used[-1])
+        return Answer(response.status, told, content)
+
+    def connection(self, url: urllib.parse.SplitResult, proxy: re.Match[str] | None, logins: dict[str, str],
+                   ) -> http.client.HTTPConnection:
+        import http.client
+        import ssl
+
+        host, port = url.hostname or '', url.port or PORTS[url.scheme]
+        to = (proxy[2].strip('[]'), int(proxy[3] or 80)) if proxy else (host, port)
+        if url.scheme == 'http':
+            return http.client.HTTPConnection(*to, timeout=60)
+        with self.lock:
+            self.tls = self.tls or ssl.create_default_context()
+        connection = http.client.HTTPSConnection(*to, timeout=60, context=self.tls)
+        if proxy:
+            connection.set_tunnel(host, port, logins)
+        return connection
 
     def reachable(self, host: str) -> bool:
         """Whether anything answers there, be it with an error; a mirror may serve it all the same."""
@@ -695,10 +807,6 @@ class Http:
             with contextlib.suppress(Failure):
                 self.request('HEAD', f'https://{host}/v2/', dict(), '', 3)
         return host not in self.silent
-
-
-def basic(user: str) -> str:
-    return 'Basic ' + base64.b64encode(user.encode()).decode()
 
 
 # ---- AWS ----
@@ -751,7 +859,7 @@ class Aws:
         header = 'x-aws-ec2-metadata-token'
 
         def ask(method: str, path: str, headers: Mapping[str, str]) -> str:
-            answer = self.http.request(method, f'{base.rstrip("/")}/latest/{path}', headers, '', 3, '--noproxy', '*')
+            answer = self.http.request(method, f'{base.rstrip("/")}/latest/{path}', headers, '', 3, True)
             if answer.status != 200:
                 self.session = ''  # it may have expired
                 raise Failure(f'the metadata service answers {answer.status} about {path}')
@@ -1419,11 +1527,6 @@ class Memory:
 
 
 # ---- One run ----
-
-def start(*work: Callable[[], None]) -> None:
-    for one in work:
-        threading.Thread(target=one, daemon=True).start()
-
 
 def in_advance(question: Callable[..., object], *about: object) -> None:
     """Of what remembers the answer: whoever needs it asks again, and says what is wrong."""

@@ -143,7 +143,7 @@ def test_any_other_answer_fails_by_its_name(program, status, headers):
 
 
 def test_a_realm_is_one_address_and_every_challenge_arrives(program):
-    """curl would make many requests of brackets, and the last header of a name would hide the others."""
+    """Brackets are no pattern, and the last header of a name does not hide the others."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,7 +1,6 @@
 """What the places that carry the program ask of its text."""
 import ast
 import re
-import subprocess
 import sys
 
 from conftest import PROGRAM
@@ -24,11 +23,10 @@ def test_is_python_3_9():
 
 
 def test_needs_the_standard_library_only():
-    script = 'import sys; before = set(sys.modules); exec(compile(sys.stdin.read(), "p", "exec"), dict(__name__="p"))\n' \
-             'print(*{one.partition(".")[0] for one in set(sys.modules) - before} - set(sys.stdlib_module_names))'
-    ended = subprocess.run([sys.executable, '-I', '-S', '-c', script], input=SOURCE, text=True,
-                           capture_output=True)
-    assert (ended.stdout.strip(), ended.stderr) == ('', '')
+    imports = [node for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {name.partition('.')[0] for node in imports for name in [getattr(node, 'module', None) or node.names[0].name]}
+    assert len(names) > 20 and names - set(sys.stdlib_module_names) == set()
+    assert all(len(node.names) == 1 for node in imports if isinstance(node, ast.Import))
 
 
 def test_never_uses_a_shell():
@@ -41,7 +39,7 @@ def test_never_uses_a_shell():
 
 # What reads, runs, talks, writes or deletes: calls, and methods of containerd and the CRI.
 DANGEROUS = re.compile(
-    r'open|print|os\.(?!path\.|environ|stat|uname|_exit|fsdecode).*|subprocess\.Popen|shutil\..*|socket\..*|urllib\.request\..*|LIBC\..*'
+    r'open|print|os\.(?!path\.|environ|stat|uname|_exit|fsdecode).*|subprocess\.Popen|shutil\..*|socket\..*|http\.client\..*|urllib\.request\..*|LIBC\..*'
     r'|run_command|grpc|(.*\.)?request|(Pull|Remove)Image|images\.v1\.Images/(?!List|Get).*|leases\.v1\..*')
 
 

@@ -182,16 +182,6 @@ def test_a_mirror_serves_a_host_that_answers_nobody(program, node, monkeypatch):
     assert node.run('mirrored.example.com/app:v1').outcomes == {'mirrored.example.com/app:v1': 'pulled'}
 
 
-def test_a_host_that_does_not_answer_is_asked_once(program, monkeypatch):
-    asked = []
-    monkeypatch.setattr(program, 'run_command', lambda command, *_: asked.append(command) or (28, b'', 'timed out'))
-    http = program.Http(program.Deadline(10))
-    for _ in range(3):
-        with pytest.raises(program.Failure):
-            http.request('GET', 'https://dead.example.com/v2/', {})
-    assert len(asked) == 1 and not http.reachable('dead.example.com')
-
-
 def test_a_report_comes_out_when_nothing_ever_answers(program, node):
     release = threading.Event()
 
@@ -309,34 +299,6 @@ def test_a_node_that_is_not_ready_names_its_endpoint_once(program, monkeypatch, 
     with pytest.raises(program.Failure, match=f'^the node is not ready: {endpoint} gave no answer to ') as raised:
         program.wait_for_node(parameters, deadline, program.Aws(program.Http(deadline), program.Report()))
     assert str(raised.value).count(endpoint) == 1
-
-
-@pytest.mark.parametrize('url, said', [
-    ('https://quay.io/v2/app/manifests/v1', 'cannot ask quay.io for /v2/app/manifests/v1: curl: (28) timed out'),
-    ('https://me:hunter2@auth.example.com/token?account=hunter2',
-     'cannot ask auth.example.com for /token: curl: (28) timed out'),
-    ('https://api.ecr.us-east-1.amazonaws.com/', 'cannot ask api.ecr.us-east-1.amazonaws.com: curl: (28) timed out'),
-])
-def test_a_host_that_does_not_answer_is_named_with_what_it_was_asked_and_no_secret(program, hanging_curl, url, said):
-    hanging_curl('echo "curl: (28) timed out" >&2; exit 28')
-    with pytest.raises(program.Failure) as raised:
-        program.Http(program.Deadline(9)).request('GET', url, dict(authorization='hunter2'))
-    assert str(raised.value) == said
-
-
-def test_an_api_that_does_not_answer_is_named_with_its_action(program, hanging_curl, monkeypatch):
-    hanging_curl('echo "curl: (28) timed out" >&2; exit 28')
-    for name in 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY':
-        monkeypatch.setenv(name, 'hunter2')
-    aws = program.Aws(program.Http(program.Deadline(9)), program.Report())
-    said = []
-    for _ in range(2):
-        with pytest.raises(program.Failure) as raised:
-            aws.call('ecr', 'https://api.ecr.us-east-1.amazonaws.com', 'us-east-1', 'Registry.DescribeImages', {})
-        said.append((str(raised.value), raised.value.transient))
-    assert said == [
-        ('DescribeImages: cannot ask api.ecr.us-east-1.amazonaws.com: curl: (28) timed out', True),
-        ('DescribeImages: api.ecr.us-east-1.amazonaws.com did not answer in time and is not asked again', False)]
 
 
 def test_an_image_that_a_run_did_not_get_to_says_so(program, node):

@@ -7,7 +7,7 @@ export const NAMES: FaultCase[] = [
     inject: ({ ground }) => { ground.names.mode = 'fails'; },
     status: 'Failed',
     outcome: 'failed',
-    says: /lookup registry|Could not resolve/,
+    says: /lookup (registry|ecr)|name resolution/,
     // It cannot report either.
     alarms: ['MissingReports'],
   },
@@ -16,7 +16,7 @@ export const NAMES: FaultCase[] = [
     inject: ({ ground }) => { ground.names.mode = 'silent'; },
     status: 'Failed',
     outcome: 'failed',
-    says: /lookup registry|Could not resolve/,
+    says: /lookup (registry|ecr)|name resolution/,
     alarms: ['MissingReports'],
   },
   {
