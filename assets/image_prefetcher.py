@@ -1537,12 +1537,14 @@ def in_advance(question: Callable[..., object], *about: object) -> None:
 class Prefetch:
     """Brings the wanted images: asks about them and pulls side by side, each as soon as it is known."""
 
-    def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws) -> None:
+    def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws, new: bool) -> None:
         self.parameters, self.report, self.deadline, self.node, self.aws = parameters, report, deadline, node, aws
+        self.new = new  # the node's first run since it booted
         self.store, self.http = Images(node, deadline), aws.http
         self.credentials = Credentials(node, report, deadline)
         self.disk = Disk(node.mount, parameters, node.max_usage)
         self.foreign, self.too_large = Memory('foreign'), Memory('too-large')
+        self.first_of: dict[str, Reference] = {}  # each wanted host
         self.records: dict[str, Record] = {}
         self.pressed = False  # past the threshold when the run began: pins give way
         self.listed = threading.Event()  # what the node has is known
@@ -1563,7 +1565,9 @@ class Prefetch:
     def run(self) -> None:
         self.plan()
         start(*[self.ask] * 6)
-        # Registries are asked meanwhile.
+        # Registries are asked meanwhile, and for tokens where something is likely to be pulled.
+        if self.new or self.parameters.moment != 'reconcile':
+            self.ask_tokens(self.first_of.values())
         self.records = self.store.records()
         for one in self.store.present():
             self.present.update(dict.fromkeys(one.names, one))
@@ -1572,9 +1576,7 @@ class Prefetch:
         self.listed.set()
         with self.changed:
             planned = self.in_order()
-        # Where something must be pulled, its token is asked for beside the questions and not after them.
-        for image in {one.host: one for one in planned[::-1] if one.name not in self.present}.values():
-            start(partial(in_advance, self.credentials.of, image.reference))
+        self.ask_tokens({one.host: one.reference for one in planned[::-1] if one.name not in self.present}.values())
         start(*[self.pull_all] * self.slots)
         for image in planned:
             if not image.reference.tag:
@@ -1596,6 +1598,11 @@ class Prefetch:
         if self.parameters.moment == 'reconcile' and self.deadline.seconds_left():
             self.release()
 
+    def ask_tokens(self, references: Iterable[Reference]) -> None:
+        """Beside the questions and not after them."""
+        for reference in references:
+            start(partial(in_advance, self.credentials.of, reference))
+
     def open(self) -> bool:
         return bool(self.questions or self.asked) or any(one.state != 'done' for one in self.images.values())
 
@@ -1609,6 +1616,8 @@ class Prefetch:
         fixed: dict[tuple[str, str], list[Image]] = collections.defaultdict(list)
         selected: dict[tuple[str, str], list[tuple[Order, Selection]]] = collections.defaultdict(list)
         for at, word in enumerate(words):
+            some = Reference(word.host, word.paths[0], 'latest', '') if isinstance(word, Selection) else word
+            self.first_of.setdefault(word.host, some)
             if isinstance(word, Selection):
                 for position, path in enumerate(word.paths):
                     selected[word.host, path].append(((at, position), word))
@@ -2138,11 +2147,12 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
         start(partial(in_advance, aws.credentials))
     node = wait_for_node(parameters, deadline, aws)
     summary['endpoint'] = node.images
-    if parameters.moment == 'reconcile' and os.path.exists(STATE + '/joined'):
+    new = not os.path.exists(STATE + '/joined')
+    if parameters.moment == 'reconcile' and not new:
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
     lock(deadline)
     write_file(STATE + '/joined')  # later runs since this boot may wait their turn
-    one = Prefetch(parameters, report, deadline, node, aws)
+    one = Prefetch(parameters, report, deadline, node, aws, new)
     try:
         one.run()
     finally:

@@ -256,6 +256,26 @@ def test_registries_are_asked_while_containerd_lists_what_the_node_has(program, 
     assert node.run(f'{APP}?newest=1').outcomes == {f'{APP}:v1': 'pulled'}
 
 
+@pytest.mark.parametrize('pushed, before', [(f'{APP}:v1', True), ('', False)], ids=['push', 'first run'])
+def test_a_token_is_asked_for_while_containerd_lists_what_the_node_has(program, node, monkeypatch, pushed, before):
+    asked, listing = threading.Event(), node.images_v1_Images_List
+    if before:
+        program.write_file(program.STATE + '/joined')
+    monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image, refused=(): asked.set() or [])
+    node.images_v1_Images_List = lambda sent, watch: listing(sent, watch) if asked.wait(15) else {}['not asked']
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}?newest=1', pushed=pushed).outcomes == {f'{APP}:v1': 'pulled'}
+
+
+def test_a_reconcile_of_a_node_that_has_everything_asks_for_no_token(program, node, monkeypatch):
+    asked = []
+    node.push(APP, 'v1', 1)
+    node.run(f'{APP}?newest=1', f'{APP}@{digest(1)}')
+    monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image, refused=(): asked.append(image) or [])
+    ran = node.run(f'{APP}?newest=1', f'{APP}@{digest(1)}')
+    assert set(ran.outcomes.values()) == {'present'} and asked == []
+
+
 def test_what_the_node_has_is_known_before_any_answer_counts(program, node):
     """Else what is there would be pulled again."""
     node.push(APP, 'v1', 1)
