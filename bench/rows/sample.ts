@@ -64,10 +64,19 @@ export const program: Row = {
       const { reference } = await bed.pushLarge('program');
       const forgetIt = () => forget(node, reference);
       const whole: Samples = {};
+      const untilFirstLine: number[] = [], itsPull: number[] = [], besides: number[] = [];
+      const inParts = async () => {
+        const began = process.hrtime.bigint();
+        const { images: [{ seconds: pull }], summary } = await joinRun(deployment, node);
+        untilFirstLine.push(Number(process.hrtime.bigint() - began) / 1e9 - summary.seconds);
+        itsPull.push(pull!);
+        besides.push(summary.seconds - pull!);
+      };
       const samples = await inTurns(bed.sizes.rounds + 4,
-        usableFirst(whole, 'node program', node, reference, () => joinRun(deployment, node), forgetIt),
+        usableFirst(whole, 'node program', node, reference, inParts, forgetIt),
         usableFirst(whole, 'crictl pull', node, reference, () => crictlPull(bed, node, reference), forgetIt));
-      return { samples: { ...samples, ...whole }, unit: 's', figures: { megabytes: bed.sizes.megabytes, layers: bed.sizes.layers } };
+      const parts = { 'until the program\'s first line': untilFirstLine, 'its pull': itsPull, 'what it does besides': besides };
+      return { samples: { ...samples, ...whole, ...parts }, unit: 's', figures: { megabytes: bed.sizes.megabytes, layers: bed.sizes.layers } };
     } finally {
       await node.stop();
     }

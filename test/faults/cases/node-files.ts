@@ -98,7 +98,7 @@ export const NODE_FILES: FaultCase[] = [
     inject: missing('/usr/bin/curl'),
     status: 'Failed',
     says: /error: cannot run curl: No such file or directory/,
-    alarms: ['MissingReports'],
+    alarms: ['Failures'],
   },
   {
     fault: 'curl is too old for HTTP/2',
