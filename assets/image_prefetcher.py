@@ -701,7 +701,7 @@ def proxy_for(url: urllib.parse.SplitResult) -> re.Match[str] | None:
         return None
     match = re.fullmatch(r'(?:http://)?(?:([^/]*)@)?(\[[^]]*\]|[^/:@]+)(?::(\d{1,5}))?/?', proxy)
     if not match:
-        raise Failure(f'{names[0]} is not http://HOST:PORT', transient=False)
+        raise Failure(f'{names[0]} of the kubelet must be http://HOST:PORT for what is asked here', transient=False)
     return match
 
 
@@ -724,7 +724,8 @@ class Http:
             raise Failure(f'{host} did not answer in time and is not asked again', transient=False)
         used: list[http.client.HTTPConnection] = []
         said: list[Answer | Exception] = []
-        ended, until = threading.Event(), Deadline(max(0.1, min(seconds, self.deadline.seconds_left())))
+        seconds = max(0.1, min(seconds, self.deadline.seconds_left()))
+        ended, until = threading.Event(), Deadline(seconds)
 
         def ask() -> None:
             try:
@@ -737,7 +738,7 @@ class Http:
         start(ask)
         while until.seconds_left() and not ended.wait(min(0.1, until.seconds_left())):
             pass
-        answer = said[0] if said else TimeoutError(f'no answer within {seconds:g} s')
+        answer = said[0] if said else TimeoutError(f'no answer within {round(seconds, 1):g} s')
         if said:
             self.answered.add(host)
         elif host not in self.answered and not STOPPED.is_set():
@@ -749,7 +750,8 @@ class Http:
                 connection.sock.shutdown(2)  # SHUT_RDWR
         asked = f' for {parts.path}' if parts.path.strip('/') else ''
         secret = isinstance(answer, ValueError) and not isinstance(answer, OSError)  # a header that cannot be sent
-        raise Failure(f'cannot ask {host}{asked}: {not secret and str(answer) or type(answer).__name__}')
+        raise Failure(f'cannot ask {host}{asked}: {not secret and str(answer) or type(answer).__name__}',
+                      transient=answer.transient if isinstance(answer, Failure) else None)
 
     def exchange(self, method: str, url: urllib.parse.SplitResult, headers: dict[str, str], body: str,
                  proxy: re.Match[str] | None, used: list[http.client.HTTPConnection]) -> Answer:
