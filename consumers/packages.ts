@@ -4,7 +4,7 @@ import { MAVEN, OLDEST_CDK, OLDEST_CONSTRUCTS, ROOT, pom, tarball } from './buil
 import { shell } from './shell';
 
 // .jsii.tabl.json.gz are the translated examples: wheel and Construct Hub are made from the tarball.
-const SHIPPED = /^package\/(lib\/[\w/-]+\.(js|d\.ts)|assets\/[\w/.-]+\.(py|sh|yaml)|\.jsii|\.jsii\.gz|\.jsii\.tabl\.json\.gz|README\.md|API\.md|LICENSE|CHANGELOG\.md|package\.json)$/;
+const SHIPPED = /^package\/(lib\/[\w/-]+\.(js|d\.ts)|assets\/[\w/.-]+\.(py|sh|yaml)|assets\/image_prefetcher\.packed|\.jsii|\.jsii\.gz|\.jsii\.tabl\.json\.gz|README\.md|API\.md|LICENSE|CHANGELOG\.md|package\.json)$/;
 const MOST_BYTES = 500_000;
 
 export async function checkTarball(): Promise<string> {
