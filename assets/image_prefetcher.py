@@ -688,7 +688,8 @@ def bypasses(host: str, port: int, no_proxy: str) -> bool:
             if address and address in ipaddress.ip_network(entry, False):
                 return True
         name, _, its_port = entry.removeprefix('*').partition(':')
-        if its_port in ('', str(port)) and (not name or host == name or host.endswith('.' + name.removeprefix('.'))):
+        named = name and (host == name or host.endswith('.' + name.removeprefix('.')))
+        if entry == '*' or named and its_port in ('', str(port)):
             return True
     return False
 

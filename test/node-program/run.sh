@@ -5,6 +5,6 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PATH="${XDG_CACHE_HOME:-$HOME/.cache}/cdk-eks-image-prefetcher/venv/bin:$PATH"
 export PYTHONDONTWRITEBYTECODE=1
-ruff check --no-cache --config "$here/ruff.toml" "$here/../../assets" "$here"
+ruff check --no-cache --config "$here/ruff.toml" "$here/../../assets" "$here/../../projenrc" "$here"
 mypy --strict --cache-dir=/dev/null "$here/../../assets/image_prefetcher.py"
 exec pytest -q -p no:cacheprovider --junitxml "$here/../../test-reports/junit-node-program.xml" "$here" "$@"

@@ -452,7 +452,8 @@ def test_the_metadata_service_is_never_asked_by_a_proxy(program, monkeypatch):
     ('10.1.2.3/8', '10.9.9.9', True), ('10.1.2.3', '10.1.2.3', True), ('10.0.0.0/8', 'quay.io', False),
     ('fd00::/8', 'fd00::1', True), ('fd00::/8', '10.0.0.1', False), (',,', 'quay.io', False), ('/', 'quay.io', False),
     ('localhost,127.0.0.0/8', '127.0.0.1', True), ('', '127.0.0.1', True), ('', 'localhost', True), ('', '::1', True),
-    ('', '169.254.169.254', False),
+    ('', '169.254.169.254', False), ('.quay.io', 'quay.io', False), ('*.quay.io', 'quay.io', False),
+    ('*.quay.io', 'notquay.io', False), (':443', 'quay.io', False),
 ])
 def test_no_proxy_is_read_as_the_kubelet_reads_it(program, no_proxy, host, expected):
     assert program.bypasses(host, 443, no_proxy) is expected
