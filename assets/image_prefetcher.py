@@ -26,8 +26,6 @@ import contextlib
 import ctypes
 import fcntl
 import fnmatch
-import hashlib
-import hmac
 import json
 import os
 import random
@@ -40,7 +38,6 @@ import sys
 import threading
 import time
 import urllib.parse
-from calendar import timegm
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, NamedTuple, TypeVar, Union
 
@@ -168,6 +165,10 @@ class Parameters(NamedTuple):
     seconds: int
     log_group: str
     region: str
+
+    def wanted_now(self) -> list[Word]:
+        """What this run is about."""
+        return [*arrivals(self.words, self.pushed)] if self.pushed else [*self.words]
 
 
 def parse_parameters(settings: str, environment: Mapping[str, str], arguments: list[str]) -> Parameters:
@@ -670,6 +671,12 @@ def start(*work: Callable[[], None]) -> None:
         threading.Thread(target=one, daemon=True).start()
 
 
+def in_advance(question: Callable[..., object], *about: object) -> None:
+    """Of what remembers the answer: whoever needs it asks again, and says what is wrong."""
+    with contextlib.suppress(Exception):
+        question(*about)
+
+
 def basic(user: str) -> str:
     return 'Basic ' + base64.b64encode(user.encode()).decode()
 
@@ -826,6 +833,9 @@ def sign(key: AwsKey, method: str, url: str, headers: Mapping[str, str], body: s
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
+    import hashlib
+    import hmac
+
     parts = urllib.parse.urlsplit(url)
     date = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))
     signed = dict((name.lower(), ' '.join(value.split())) for name, value in headers.items())
@@ -964,7 +974,7 @@ class Node:
         for name, value in kubelet.environment.items():
             if name.lower() in ('https_proxy', 'http_proxy', 'no_proxy', 'ssl_cert_file', 'ssl_cert_dir'):
                 os.environ.setdefault(name, value)
-        self.plugins = kubelet.flag('image-credential-provider-bin-dir', PLUGINS)
+        self.plugins, self.providers, self.auths = kubelet.flag('image-credential-provider-bin-dir', PLUGINS), [], dict()
         for path in config_files(kubelet.flag('image-credential-provider-config', PLUGINS + '/config.json')):
             providers = self.config(path).get('providers')
             for one in providers if isinstance(providers, list) else []:
@@ -994,9 +1004,13 @@ class Node:
             return dict()
 
 
-def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
-    """Until the kubelet runs and the endpoint it uses answers; in a warm pool, and at the gate, there is no kubelet yet."""
-    node, until, warmed = Node(), Deadline(min(900, deadline.seconds_left())), False
+def wait_for_node(node: Node, parameters: Parameters, deadline: Deadline, aws: Aws,
+                  meanwhile: Iterable[Callable[[], None]]) -> None:
+    """Until the kubelet runs and the endpoint it uses answers; in a warm pool, and at the gate, there is no kubelet yet.
+
+    Starts what is to be done meanwhile, once it is known how the kubelet asks for credentials.
+    """
+    until, warmed = Deadline(min(900, deadline.seconds_left())), False
     while True:
         kubelet, problem = find_kubelet(), ''
         node.notes.clear()
@@ -1005,6 +1019,10 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
             with contextlib.suppress(Failure):  # most nodes have none
                 warmed = aws.metadata('autoscaling/target-lifecycle-state').startswith('Warmed:')
             problem = '' if warmed else 'the kubelet does not run'
+        if not problem:
+            node.read_credentials(kubelet)
+            start(*meanwhile)
+            meanwhile = ()
         try:
             found = grpc(node.images, 'runtime.v1.ImageService/ImageFsInfo', 'Empty', dict(), 'ImageFsInfoResponse', 10)
             node.mount = found['image_filesystems'][0]['fs_id'][0]['mountpoint'][0]
@@ -1014,8 +1032,7 @@ def wait_for_node(parameters: Parameters, deadline: Deadline, aws: Aws) -> Node:
             said = str(failure)
             problem = problem or (said if said.startswith(node.images) else f'{node.images}: {said}')
         if not problem:
-            node.read_credentials(kubelet)
-            return node
+            return
         if not until.seconds_left():
             raise Failure(f'the node is not ready: {problem}')
         STOPPED.wait(1)
@@ -1060,6 +1077,10 @@ class Credentials:
         for user, password in found:
             self.report.add_secret(password, basic(f'{user}:{password}')[6:])
         return found
+
+    def in_advance(self, images: Iterable[Reference]) -> list[Callable[[], None]]:
+        """The questions for the first image of each host, so that the answers are there when they are needed."""
+        return [partial(in_advance, self.of, image) for image in {one.host: one for one in [*images][::-1]}.values()]
 
     def offered(self, image: Reference) -> Iterator[list[User]]:
         """Those at hand and, when they are refused, once what the plugins say then."""
@@ -1531,23 +1552,15 @@ class Memory:
 
 # ---- One run ----
 
-def in_advance(question: Callable[..., object], *about: object) -> None:
-    """Of what remembers the answer: whoever needs it asks again, and says what is wrong."""
-    with contextlib.suppress(Exception):
-        question(*about)
-
-
 class Prefetch:
     """Brings the wanted images: asks about them and pulls side by side, each as soon as it is known."""
 
-    def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws, new: bool) -> None:
+    def __init__(self, parameters: Parameters, report: Report, deadline: Deadline, node: Node, aws: Aws,
+                 credentials: Credentials) -> None:
         self.parameters, self.report, self.deadline, self.node, self.aws = parameters, report, deadline, node, aws
-        self.new = new  # the node's first run since it booted
-        self.store, self.http = Images(node, deadline), aws.http
-        self.credentials = Credentials(node, report, deadline)
+        self.store, self.http, self.credentials = Images(node, deadline), aws.http, credentials
         self.disk = Disk(node.mount, parameters, node.max_usage)
         self.foreign, self.too_large = Memory('foreign'), Memory('too-large')
-        self.first_of: dict[str, Reference] = {}  # each wanted host
         self.records: dict[str, Record] = {}
         self.pressed = False  # past the threshold when the run began: pins give way
         self.listed = threading.Event()  # what the node has is known
@@ -1568,18 +1581,13 @@ class Prefetch:
     def run(self) -> None:
         self.plan()
         start(*[self.ask] * 6)
-        # Registries are asked meanwhile, and for tokens where something is likely to be pulled.
-        if self.new or self.parameters.moment != 'reconcile':
-            self.ask_tokens(self.first_of.values())
-        self.records = self.store.records()
-        for one in self.store.present():
-            self.present.update(dict.fromkeys(one.names, one))
+        self.list_images()
         self.pressed = self.disk.room() < 0
         self.patience = time.monotonic() + PATIENCE
         self.listed.set()
         with self.changed:
             planned = self.in_order()
-        self.ask_tokens({one.host: one.reference for one in planned[::-1] if one.name not in self.present}.values())
+        start(*self.credentials.in_advance(one.reference for one in planned if one.name not in self.present))
         start(*[self.pull_all] * self.slots)
         for image in planned:
             if not image.reference.tag:
@@ -1601,10 +1609,15 @@ class Prefetch:
         if self.parameters.moment == 'reconcile' and self.deadline.seconds_left():
             self.release()
 
-    def ask_tokens(self, references: Iterable[Reference]) -> None:
-        """Beside the questions and not after them."""
-        for reference in references:
-            start(partial(in_advance, self.credentials.of, reference))
+    def list_images(self) -> None:
+        """What the CRI has and containerd's records, side by side."""
+        found: list[dict[str, Record]] = []
+        beside = threading.Thread(target=partial(in_advance, lambda: found.append(self.store.records())), daemon=True)
+        beside.start()
+        for one in self.store.present():
+            self.present.update(dict.fromkeys(one.names, one))
+        beside.join()
+        self.records = found[0] if found else self.store.records()
 
     def open(self) -> bool:
         return bool(self.questions or self.asked) or any(one.state != 'done' for one in self.images.values())
@@ -1615,12 +1628,9 @@ class Prefetch:
     # -- What is wanted
 
     def plan(self) -> None:
-        words = arrivals(self.parameters.words, self.parameters.pushed) if self.parameters.pushed else self.parameters.words
         fixed: dict[tuple[str, str], list[Image]] = collections.defaultdict(list)
         selected: dict[tuple[str, str], list[tuple[Order, Selection]]] = collections.defaultdict(list)
-        for at, word in enumerate(words):
-            some = Reference(word.host, word.paths[0], 'latest', '') if isinstance(word, Selection) else word
-            self.first_of.setdefault(word.host, some)
+        for at, word in enumerate(self.parameters.wanted_now()):
             if isinstance(word, Selection):
                 for position, path in enumerate(word.paths):
                     selected[word.host, path].append(((at, position), word))
@@ -2017,6 +2027,8 @@ class Prefetch:
         if digests:  # an image that was loaded without a registry has none
             facts['digest'] = image.digest if image.digest in digests else digests[0]
         if self.parameters.pushed_at:
+            from calendar import timegm
+
             with contextlib.suppress(ValueError):  # such as the 30th of February
                 pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
                 facts['pushToCachedSeconds'] = round(max(0, time.time() - pushed), 1)
@@ -2142,20 +2154,27 @@ def lock(deadline: Deadline) -> int:
 
 
 def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aws, summary: dict[str, Json]) -> int:
-    if parameters.pushed and not arrivals(parameters.words, parameters.pushed):
+    wanted = parameters.wanted_now()
+    if parameters.pushed and not wanted:
         report.line(parameters.pushed, 'skipped', 'pushed, but not among the wanted images')
         return 0
-    # While a node boots, its metadata may not answer yet.
-    if parameters.moment != 'gate' and any(ECR_HOST.fullmatch(word.host) for word in parameters.words):
-        start(partial(in_advance, aws.credentials))
-    node = wait_for_node(parameters, deadline, aws)
-    summary['endpoint'] = node.images
     new = not os.path.exists(STATE + '/joined')
+    node = Node()
+    credentials = Credentials(node, report, deadline)
+    # Where something is likely to be pulled, registries' tokens are asked for while containerd is asked what there is.
+    likely = wanted if new or parameters.moment != 'reconcile' else []
+    meanwhile = credentials.in_advance(
+        Reference(word.host, word.paths[0], 'latest', '') if isinstance(word, Selection) else word for word in likely)
+    # While a node boots, its metadata may not answer yet.
+    if parameters.moment != 'gate' and any(ECR_HOST.fullmatch(word.host) for word in wanted):
+        meanwhile.append(partial(in_advance, aws.credentials))
+    wait_for_node(node, parameters, deadline, aws, meanwhile)
+    summary['endpoint'] = node.images
     if parameters.moment == 'reconcile' and not new:
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))
     lock(deadline)
     write_file(STATE + '/joined')  # later runs since this boot may wait their turn
-    one = Prefetch(parameters, report, deadline, node, aws, new)
+    one = Prefetch(parameters, report, deadline, node, aws, credentials)
     try:
         one.run()
     finally:

@@ -7,7 +7,7 @@ import type { GateNode, Node, NodeOptions, PushedImage } from '../testbed/engine
 import { EventRuler, Testbed } from '../testbed/engines';
 import { runOk } from '../testbed/engines/processes';
 import type { NodeReport } from '../testbed/report';
-import { reportOf } from '../testbed/report';
+import { parseReport, reportOf } from '../testbed/report';
 import type { ImagePrefetcherProps } from 'cdk-eks-image-prefetcher';
 import { ImagePrefetcher, NodeSelection } from 'cdk-eks-image-prefetcher';
 
@@ -131,12 +131,13 @@ export async function ok(node: Node, argv: string[]): Promise<void> {
   }
 }
 
-/** Runs a script as the agent does; it must succeed. */
-export async function script(node: Node, commands: string): Promise<void> {
-  const { exitCode, stderr, stdout } = await node.run(commands);
+/** Runs a script as the agent does; it must succeed. What it prints. */
+export async function script(node: Node, commands: string, env: Record<string, string> = {}): Promise<string> {
+  const { exitCode, stderr, stdout } = await node.run(commands, env);
   if (exitCode !== 0) {
     throw new Error(`the script failed on ${node.name}: ${stderr || stdout}`);
   }
+  return stdout;
 }
 
 /** A pull by crictl, and nothing else. */
@@ -149,6 +150,16 @@ export async function joinRun(deployment: Deployment, node: Node): Promise<NodeR
   const { associations } = await deployment.plane.nodeOnline(node);
   const [invocation] = successful(associations.flatMap(association => association.invocations));
   return reportOf(invocation);
+}
+
+/** What a push has that node's agent run, worked out beforehand: what is left to measure is what the node does. */
+export async function agentRun(deployment: Deployment, node: Node, pushed: PushedImage): Promise<() => Promise<NodeReport>> {
+  const { commands } = await deployment.plane.explain(pushed.event);
+  const planned = commands.find(command => command.node === node.name);
+  if (!planned) {
+    throw new Error(`the push starts nothing on ${node.name}`);
+  }
+  return async () => parseReport(await script(node, planned.script, planned.env));
 }
 
 /** The node program on all nodes, as a push starts it. */

@@ -8,13 +8,13 @@ import { spelledOut } from './spelled-out';
 
 /** Where the images of a repository are. */
 export function imageOfRepository(scope: IConstruct, repository: aws_ecr.IRepositoryRef): ImageSelectionConfig {
-  const { repositoryName } = repository.repositoryRef;
-  const repositoryArn = spelledOut(scope, repository.repositoryRef.repositoryArn);
+  const reference = repository.repositoryRef;
+  const repositoryArn = spelledOut(scope, reference.repositoryArn);
   // An ARN that is spelled out knows better than `env`: Repository.fromRepositoryAttributes() leaves that at the stack's.
   const parts = repositoryArn.split(':');
   const [, , , region, account] = parts.length >= 6 && !isBeforeLookup(repositoryArn) ? parts : [];
   const location = { account: account ?? repository.env.account, region: region ?? repository.env.region, repositoryArn };
-  return ecrImage(location, spelledOut(scope, repositoryName));
+  return ecrImage(location, spelledOut(scope, reference.repositoryName));
 }
 
 /** Where the images of a repository are that is known by account, region and name. */

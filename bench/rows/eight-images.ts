@@ -24,7 +24,7 @@ export const eightImages: Row = {
         { name: 'node program', run: async () => void await joinRun(deployment, node), forget: forgetThem },
         {
           name: 'sample',
-          run: () => script(node, REPOSITORIES.map(name => sampleCommands(registryHost, region, name)).join('\n')),
+          run: async () => void await script(node, REPOSITORIES.map(name => sampleCommands(registryHost, region, name)).join('\n')),
           forget: forgetThem,
         });
       return { samples, unit: 's', figures: { megabytesEach: bed.sizes.smallMegabytes } };

@@ -1,5 +1,6 @@
 import type { Node } from '../../testbed/engines';
-import { crictlPull, forget, joinRun, pushRuns, script } from '../bed';
+import { agentRun, crictlPull, forget, pushRuns, script } from '../bed';
+import { leastCommands } from '../least';
 import type { Contender } from '../pairs';
 import { inTurns } from '../pairs';
 import type { Row, Samples } from '../row';
@@ -51,31 +52,37 @@ export const push: Row = {
   },
 };
 
-/** What the node program adds to the pull. */
+/** What the node program adds to the pull: the same push, from where the agent of the node starts it. */
 export const program: Row = {
   name: 'program',
-  what: 'node program, until one large image is usable',
+  what: 'node program, from its start by the agent until one large image is usable',
   against: 'a bare CRI pull by crictl',
   limit: { ratio: 1.03, over: 0.25 },
   async measure(bed) {
     const deployment = await bed.deploy('Program');
     const node = await bed.addNode(deployment);
     try {
-      const { reference } = await bed.pushLarge('program');
+      const pushed = await bed.pushLarge('program');
+      const { reference } = pushed;
       const forgetIt = () => forget(node, reference);
+      const run = await agentRun(deployment, node, pushed);
+      await run();
+      await forgetIt();
       const whole: Samples = {};
-      const untilFirstLine: number[] = [], itsPull: number[] = [], besides: number[] = [];
+      const around: number[] = [], itsPull: number[] = [], besides: number[] = [];
       const inParts = async () => {
         const began = process.hrtime.bigint();
-        const { images: [{ seconds: pull }], summary } = await joinRun(deployment, node);
-        untilFirstLine.push(Number(process.hrtime.bigint() - began) / 1e9 - summary.seconds);
+        const { images: [{ seconds: pull }], summary } = await run();
+        around.push(Number(process.hrtime.bigint() - began) / 1e9 - summary.seconds);
         itsPull.push(pull!);
         besides.push(summary.seconds - pull!);
       };
-      const samples = await inTurns(bed.sizes.rounds + 4,
+      // One and the same pull differs by more from round to round than the program adds.
+      const samples = await inTurns(bed.sizes.rounds * 3,
         usableFirst(whole, 'node program', node, reference, inParts, forgetIt),
-        usableFirst(whole, 'crictl pull', node, reference, () => crictlPull(bed, node, reference), forgetIt));
-      const parts = { 'until the program\'s first line': untilFirstLine, 'its pull': itsPull, 'what it does besides': besides };
+        usableFirst(whole, 'crictl pull', node, reference, () => crictlPull(bed, node, reference), forgetIt),
+        usableFirst(whole, 'the least program', node, reference, () => script(node, leastCommands(reference)), forgetIt));
+      const parts = { 'before its first line and after its last': around, 'its pull': itsPull, 'what it does besides': besides };
       return { samples: { ...samples, ...whole, ...parts }, unit: 's', figures: { megabytes: bed.sizes.megabytes, layers: bed.sizes.layers } };
     } finally {
       await node.stop();

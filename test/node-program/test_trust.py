@@ -500,7 +500,9 @@ def test_a_flag_of_the_kubelet_comes_before_its_file(program, monkeypatch, flags
     monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, ['kubelet', *flags], {}))
     monkeypatch.setattr(program, 'grpc', lambda *_: dict(image_filesystems=[dict(fs_id=[dict(mountpoint=['/'])])]))
     parameters = program.parse_parameters(settings(), {}, [])
-    assert program.wait_for_node(parameters, program.Deadline(5), None).max_usage == usage
+    node = program.Node()
+    program.wait_for_node(node, parameters, program.Deadline(5), None, ())
+    assert node.max_usage == usage
 
 
 @pytest.mark.parametrize('files, expected', [

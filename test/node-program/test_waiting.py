@@ -257,14 +257,62 @@ def test_registries_are_asked_while_containerd_lists_what_the_node_has(program, 
 
 
 @pytest.mark.parametrize('pushed, before', [(f'{APP}:v1', True), ('', False)], ids=['push', 'first run'])
-def test_a_token_is_asked_for_while_containerd_lists_what_the_node_has(program, node, monkeypatch, pushed, before):
-    asked, listing = threading.Event(), node.images_v1_Images_List
+def test_a_token_is_asked_for_before_containerd_has_answered_anything(program, node, monkeypatch, pushed, before):
+    asked, answer = threading.Event(), node.ImageService_ImageFsInfo
     if before:
         program.write_file(program.STATE + '/joined')
     monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image, refused=(): asked.set() or [])
-    node.images_v1_Images_List = lambda sent, watch: listing(sent, watch) if asked.wait(15) else {}['not asked']
+    node.ImageService_ImageFsInfo = lambda sent, watch: answer(sent, watch) if asked.wait(15) else {}['not asked']
     node.push(APP, 'v1', 1)
     assert node.run(f'{APP}?newest=1', pushed=pushed).outcomes == {f'{APP}:v1': 'pulled'}
+
+
+def test_a_token_is_asked_for_once_however_often_containerd_is_asked_whether_it_is_there(program, node, monkeypatch):
+    asked, answers = [], iter([program.Failure('unavailable', 14)] * 3)
+    answer, said = node.ImageService_ImageFsInfo, threading.Event()
+
+    def info(sent, watch):
+        for failure in answers:
+            raise failure
+        return answer(sent, watch)
+
+    node.ImageService_ImageFsInfo = info
+    wait = program.STOPPED.wait
+    monkeypatch.setattr(program.STOPPED, 'wait', lambda seconds=0: wait(0) if seconds == 1 else wait(seconds))
+    monkeypatch.setattr(program.Credentials, 'of', lambda credentials, image, refused=(): asked.append(image) or said.set() or [])
+    node.push(APP, 'v1', 1)
+    aws = program.Aws(program.Http(program.Deadline(9)), program.Report())
+    one = program.Node()
+    questions = program.Credentials(one, aws.report, aws.http.deadline).in_advance([program.parse_reference(f'{APP}:v1')])
+    program.wait_for_node(one, node.parameters(f'{APP}:v1'), program.Deadline(9), aws, questions)
+    assert said.wait(15) and next(answers, None) is None and len(asked) == 1
+
+
+def test_the_cri_and_containerd_are_asked_side_by_side_what_they_have(program, node):
+    both = threading.Barrier(2, timeout=15)
+    records, images = node.images_v1_Images_List, node.ImageService_ListImages
+    node.images_v1_Images_List = lambda sent, watch: both.wait() * 0 or records(sent, watch)
+    node.ImageService_ListImages = lambda sent, watch: both.wait() * 0 or images(sent, watch)
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}:v1').outcomes == {f'{APP}:v1': 'pulled'}
+
+
+@pytest.mark.parametrize('often', [1, 9])
+def test_containerds_records_are_asked_for_once_more_and_then_the_run_says_what_is_wrong(program, node, often):
+    failures, records = iter([program.Failure('unavailable', 14)] * often), node.images_v1_Images_List
+
+    def listing(sent, watch):
+        for failure in failures:
+            raise failure
+        return records(sent, watch)
+
+    node.images_v1_Images_List = listing
+    node.push(APP, 'v1', 1)
+    if often == 1:
+        assert node.run(f'{APP}:v1').outcomes == {f'{APP}:v1': 'pulled'}
+    else:
+        with pytest.raises(program.Failure, match='unavailable'):
+            node.run(f'{APP}:v1')
 
 
 def test_a_reconcile_of_a_node_that_has_everything_asks_for_no_token(program, node, monkeypatch):
@@ -317,7 +365,7 @@ def test_a_node_that_is_not_ready_names_its_endpoint_once(program, monkeypatch, 
     monkeypatch.setattr(program, 'find_kubelet', lambda: program.Kubelet(True, [], {}))
     parameters, deadline = program.parse_parameters(settings(), {}, []), program.Deadline(0.1)
     with pytest.raises(program.Failure, match=f'^the node is not ready: {endpoint} gave no answer to ') as raised:
-        program.wait_for_node(parameters, deadline, program.Aws(program.Http(deadline), program.Report()))
+        program.wait_for_node(program.Node(), parameters, deadline, program.Aws(program.Http(deadline), program.Report()), ())
     assert str(raised.value).count(endpoint) == 1
 
 
@@ -347,7 +395,8 @@ def test_a_node_without_curl_is_not_waited_for(program, monkeypatch):
     parameters = program.parse_parameters(settings(), {}, ['gate', '300'])
     started = time.monotonic()
     with pytest.raises(program.Failure, match='cannot run curl'):
-        program.wait_for_node(parameters, program.Deadline(300), program.Aws(program.Http(program.Deadline(9)), program.Report()))
+        aws = program.Aws(program.Http(program.Deadline(9)), program.Report())
+        program.wait_for_node(program.Node(), parameters, program.Deadline(300), aws, ())
     assert time.monotonic() - started < 1
 
 
