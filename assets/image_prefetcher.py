@@ -833,7 +833,7 @@ def sign(key: AwsKey, method: str, url: str, headers: Mapping[str, str], body: s
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
-    import hashlib
+    import hashlib  # loaded by those who sign: a pull does not wait for it
     import hmac
 
     parts = urllib.parse.urlsplit(url)
@@ -1081,6 +1081,9 @@ class Credentials:
     def in_advance(self, images: Iterable[Reference]) -> list[Callable[[], None]]:
         """The questions for the first image of each host, so that the answers are there when they are needed."""
         return [partial(in_advance, self.of, image) for image in {one.host: one for one in [*images][::-1]}.values()]
+
+    def forget_failures(self) -> None:
+        self.answers = dict((key, answer) for key, answer in [*self.answers.items()] if answer[1])
 
     def offered(self, image: Reference) -> Iterator[list[User]]:
         """Those at hand and, when they are refused, once what the plugins say then."""
@@ -2027,7 +2030,7 @@ class Prefetch:
         if digests:  # an image that was loaded without a registry has none
             facts['digest'] = image.digest if image.digest in digests else digests[0]
         if self.parameters.pushed_at:
-            from calendar import timegm
+            from calendar import timegm  # no pull waits for it
 
             with contextlib.suppress(ValueError):  # such as the 30th of February
                 pushed = timegm(time.strptime(self.parameters.pushed_at, '%Y-%m-%dT%H:%M:%SZ'))
@@ -2169,6 +2172,7 @@ def prefetch(parameters: Parameters, report: Report, deadline: Deadline, aws: Aw
     if parameters.moment != 'gate' and any(ECR_HOST.fullmatch(word.host) for word in wanted):
         meanwhile.append(partial(in_advance, aws.credentials))
     wait_for_node(node, parameters, deadline, aws, meanwhile)
+    credentials.forget_failures()  # of a node that was not ready yet
     summary['endpoint'] = node.images
     if parameters.moment == 'reconcile' and not new:
         STOPPED.wait(random.uniform(0, min(parameters.start_delay, deadline.seconds_left() / 10)))

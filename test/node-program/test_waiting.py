@@ -288,6 +288,27 @@ def test_a_token_is_asked_for_once_however_often_containerd_is_asked_whether_it_
     assert said.wait(15) and next(answers, None) is None and len(asked) == 1
 
 
+def test_a_plugin_that_failed_before_the_node_was_ready_is_asked_again(program, node, monkeypatch):
+    answered, ready, pull, users = threading.Event(), node.ImageService_ImageFsInfo, node.ImageService_PullImage, []
+    provider = dict(name='p', matchImages=['*.dkr.ecr.*.amazonaws.com'])
+
+    def plugin(credentials, provider, name, image):
+        if not answered.is_set():
+            raise program.Failure('access denied')
+        return dict(cacheKeyType='Registry', auth={HOST: dict(username='AWS', password='later')})
+
+    monkeypatch.setattr(program.Credentials, 'of', node.credentials_of)
+    monkeypatch.setattr(program.Credentials, 'run', plugin)
+    monkeypatch.setattr(program.Node, 'read_credentials', lambda one, kubelet: setattr(one, 'providers', [provider]))
+    ask = program.Credentials.ask
+    monkeypatch.setattr(program.Credentials, 'ask', lambda *about: [ask(*about), answered.set()][0])
+    node.ImageService_ImageFsInfo = lambda sent, watch: ready(sent, watch) if answered.wait(15) else {}['not asked']
+    node.ImageService_PullImage = lambda sent, watch: users.extend(sent['auth']) or pull(sent, watch)
+    node.push(APP, 'v1', 1)
+    assert node.run(f'{APP}:v1').outcomes == {f'{APP}:v1': 'pulled'}
+    assert [one['password'] for one in users] == [['later']]
+
+
 def test_the_cri_and_containerd_are_asked_side_by_side_what_they_have(program, node):
     both = threading.Barrier(2, timeout=15)
     records, images = node.images_v1_Images_List, node.ImageService_ListImages
